@@ -1,0 +1,85 @@
+package dev.lull.linux;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** Processes, memory and time. */
+public interface ProcessCalls {
+    /** CLOCK_BOOTTIME in nanoseconds: the clock of every deadline. It counts suspended time and is never set. */
+    long bootNanos();
+
+    /** CLOCK_BOOTTIME's machine: {@code /proc/sys/kernel/random/boot_id}. */
+    String bootId() throws KernelException;
+
+    int processId();
+
+    /** The calling thread's kernel id, as in {@code /proc/PID/task}. */
+    int threadId();
+
+    /** Effective user id. */
+    int effectiveUser();
+
+    /** mlockall(2) MCL_CURRENT|MCL_FUTURE|MCL_ONFAULT. */
+    void lockMemory() throws KernelException;
+
+    /** unshare(2) CLONE_FILES for the calling thread: its descriptor table becomes its own copy. */
+    void unshareFiles() throws KernelException;
+
+    /** unshare(2) CLONE_NEWNS for the calling thread. */
+    void unshareMounts() throws KernelException;
+
+    /** setrlimit RLIMIT_CORE to 0. */
+    void forbidCoreDumps() throws KernelException;
+
+    /** prctl PR_SET_IO_FLUSHER (Linux 5.6): memory reclaim on behalf of this process does not wait for filesystems. */
+    void declareIoFlusher() throws KernelException;
+
+    /** chdir(2) of the whole process. */
+    void changeDirectory(Path directory) throws KernelException;
+
+    /**
+     * posix_spawn(3) in a new session, with exactly {@code environment}.
+     *
+     * @param program absolute path
+     * @param arguments argv, with the name first
+     * @param descriptors what the child has as 0, 1, 2, …, in order; it has no others
+     * @return the child's pid; it must be reaped with {@link #reap}
+     */
+    int spawn(Path program, List<String> arguments, Map<String, String> environment, List<Descriptor> descriptors)
+            throws KernelException;
+
+    /**
+     * wait4(2) WNOHANG of one child.
+     *
+     * @return its exit status as a shell would say it (128 + signal if killed), or empty if it still runs
+     */
+    OptionalInt reap(int pid) throws KernelException;
+
+    /** kill(2). @throws KernelException ESRCH if there is none */
+    void kill(int pid, int signal) throws KernelException;
+
+    /** pidfd_open(2): readable when the process has wholly ended. */
+    Descriptor openProcess(int pid) throws KernelException;
+
+    /** pidfd_send_signal(2). */
+    void signalProcess(Descriptor process, int signal) throws KernelException;
+
+    /**
+     * {@code /proc/PID/task/TID/stat} and {@code status}: safe even while the process hangs on a frozen filesystem.
+     *
+     * @return empty if the thread is gone
+     */
+    Optional<ThreadStatus> thread(int pid, int tid) throws KernelException;
+
+    /** Thread ids of a process, empty if it is gone. */
+    List<Integer> threads(int pid) throws KernelException;
+
+    /** Writes a small text to a file of /proc or /sys in one write(2), for example {@code /sys/kernel/rcu_expedited}. */
+    void writeKnob(Path file, String text) throws KernelException;
+
+    /** Reads a small file of /proc or /sys whole. */
+    String readKnob(Path file) throws KernelException;
+}

@@ -1,0 +1,66 @@
+package dev.lull.linux;
+
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+
+/** Unix stream sockets with descriptor passing (unix(7)), which the JDK's channels cannot do. All are non-blocking. */
+public interface SocketCalls {
+    /**
+     * Binds and listens. A stale socket file in the way must be removed by the caller.
+     *
+     * @param mode permission bits of the socket file
+     */
+    Descriptor listen(Path path, int mode) throws KernelException;
+
+    /** @throws KernelException EAGAIN if nobody waits */
+    Descriptor accept(Descriptor listener) throws KernelException;
+
+    /** @throws KernelException ENOENT or ECONNREFUSED if nobody listens */
+    Descriptor connect(Path path) throws KernelException;
+
+    /** Two connected stream sockets. */
+    List<Descriptor> socketPair(String name) throws KernelException;
+
+    /**
+     * sendmsg(2) with MSG_NOSIGNAL; descriptors travel with the first byte (SCM_RIGHTS, at most 253).
+     *
+     * @return how many bytes went; 0 if the socket's buffer is full, and then no descriptor went either
+     * @throws KernelException EPIPE or ECONNRESET if the peer is gone
+     */
+    int send(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors) throws KernelException;
+
+    /**
+     * recvmsg(2) with MSG_CMSG_CLOEXEC into {@code bytes}; descriptors received are added to {@code descriptors} and
+     * belong to the caller. A truncated control message (MSG_CTRUNC) closes what came and is EMSGSIZE.
+     *
+     * @return how many bytes came; 0 if none is there now; −1 at the end of the stream
+     */
+    int receive(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors) throws KernelException;
+
+    /** SO_PEERCRED: who connected (or made the pair), as of then. */
+    Peer peer(Descriptor socket) throws KernelException;
+
+    /**
+     * SO_PEERPIDFD (Linux 6.5), else pidfd_open of the peer's pid, which can by then be another process's.
+     */
+    Descriptor peerProcess(Descriptor socket) throws KernelException;
+
+    /** An eventfd(2): {@link #signal} makes it readable, {@link #clear} unreadable. */
+    Descriptor eventDescriptor() throws KernelException;
+
+    void signal(Descriptor event) throws KernelException;
+
+    void clear(Descriptor event) throws KernelException;
+
+    /**
+     * ppoll(2). Returns early, with nothing ready, on a signal.
+     *
+     * @param interests the descriptors and events to wait for
+     * @param timeout null waits for ever; never rounded down to less
+     * @return for each of {@code interests}, the ready POLL* bits
+     */
+    int[] poll(List<PollInterest> interests, @org.jspecify.annotations.Nullable Duration timeout)
+            throws KernelException;
+}
