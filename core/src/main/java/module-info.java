@@ -1,0 +1,9 @@
+/** Consistent backups of live Linux filesystems, with a freeze that always thaws. */
+module dev.lull.core {
+    requires com.github.luben.zstd_jni;
+    requires org.apache.commons.compress;
+    requires static transitive org.jspecify;
+    requires tools.jackson.core;
+
+    // Each package is exported as soon as it has a type: javac refuses an empty one.
+}
