@@ -5,5 +5,7 @@ module dev.lull.core {
     requires static transitive org.jspecify;
     requires tools.jackson.core;
 
+    exports dev.lull.linux;
+
     // Each package is exported as soon as it has a type: javac refuses an empty one.
 }
