@@ -7,5 +7,5 @@ module dev.lull.core {
 
     exports dev.lull.linux;
 
-    // Each package is exported as soon as it has a type: javac refuses an empty one.
+// Each package is exported as soon as it has a type: javac refuses an empty one.
 }

@@ -17,6 +17,7 @@ public record DeviceNumber(int major, int minor) {
             throw new IllegalArgumentException("not a device number: " + text);
         }
         return new DeviceNumber(
-                Integer.parseInt(text.substring(0, colon)), Integer.parseInt(text.substring(colon + 1)));
+                Integer.parseInt(text.substring(0, colon)),
+                Integer.parseInt(text.substring(colon + 1)));
     }
 }

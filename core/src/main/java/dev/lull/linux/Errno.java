@@ -42,9 +42,41 @@ public record Errno(int number, String name, String text) {
     public static final Errno EDQUOT = new Errno(122, "EDQUOT", "disk quota exceeded");
 
     private static final Errno[] KNOWN = {
-        EPERM, ENOENT, ESRCH, EINTR, EIO, ENXIO, EBADF, EAGAIN, ENOMEM, EACCES, EBUSY, EEXIST, EXDEV, ENODEV, ENOTDIR,
-        EISDIR, EINVAL, EMFILE, ENOTTY, EFBIG, ENOSPC, EROFS, EPIPE, ENAMETOOLONG, ENOSYS, ELOOP, ENODATA, EMSGSIZE,
-        EADDRINUSE, EOPNOTSUPP, ECONNRESET, ETIMEDOUT, ECONNREFUSED, ESTALE, EDQUOT
+        EPERM,
+        ENOENT,
+        ESRCH,
+        EINTR,
+        EIO,
+        ENXIO,
+        EBADF,
+        EAGAIN,
+        ENOMEM,
+        EACCES,
+        EBUSY,
+        EEXIST,
+        EXDEV,
+        ENODEV,
+        ENOTDIR,
+        EISDIR,
+        EINVAL,
+        EMFILE,
+        ENOTTY,
+        EFBIG,
+        ENOSPC,
+        EROFS,
+        EPIPE,
+        ENAMETOOLONG,
+        ENOSYS,
+        ELOOP,
+        ENODATA,
+        EMSGSIZE,
+        EADDRINUSE,
+        EOPNOTSUPP,
+        ECONNRESET,
+        ETIMEDOUT,
+        ECONNREFUSED,
+        ESTALE,
+        EDQUOT
     };
 
     /** The errno of that number; one without a name of its own here is called {@code E<number>}. */

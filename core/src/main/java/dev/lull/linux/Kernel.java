@@ -7,4 +7,5 @@ package dev.lull.linux;
  * <p>Implementations are safe for use by several threads. A method that fails throws {@link KernelException} with the
  * operation, what it was applied to, and errno; {@code EINTR} is retried inside unless a method says otherwise.
  */
-public interface Kernel extends FreezeCalls, FileCalls, MountCalls, StorageCalls, SocketCalls, ProcessCalls {}
+public interface Kernel
+        extends FreezeCalls, FileCalls, MountCalls, StorageCalls, SocketCalls, ProcessCalls {}

@@ -17,7 +17,8 @@ public interface MountCalls {
      * @param flags MS_* bits, see {@link MountFlag}
      * @param data comma separated options of the filesystem, may be empty
      */
-    void mount(String source, Path target, String type, long flags, String data) throws KernelException;
+    void mount(String source, Path target, String type, long flags, String data)
+            throws KernelException;
 
     /** umount2(2); {@code lazily} is MNT_DETACH. Symbolic links are not followed (UMOUNT_NOFOLLOW). */
     void unmount(Path target, boolean lazily) throws KernelException;

@@ -48,7 +48,11 @@ public interface ProcessCalls {
      * @param descriptors what the child has as 0, 1, 2, …, in order; it has no others
      * @return the child's pid; it must be reaped with {@link #reap}
      */
-    int spawn(Path program, List<String> arguments, Map<String, String> environment, List<Descriptor> descriptors)
+    int spawn(
+            Path program,
+            List<String> arguments,
+            Map<String, String> environment,
+            List<Descriptor> descriptors)
             throws KernelException;
 
     /**

@@ -29,7 +29,8 @@ public interface SocketCalls {
      * @return how many bytes went; 0 if the socket's buffer is full, and then no descriptor went either
      * @throws KernelException EPIPE or ECONNRESET if the peer is gone
      */
-    int send(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors) throws KernelException;
+    int send(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors)
+            throws KernelException;
 
     /**
      * recvmsg(2) with MSG_CMSG_CLOEXEC into {@code bytes}; descriptors received are added to {@code descriptors} and
@@ -37,7 +38,8 @@ public interface SocketCalls {
      *
      * @return how many bytes came; 0 if none is there now; −1 at the end of the stream
      */
-    int receive(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors) throws KernelException;
+    int receive(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors)
+            throws KernelException;
 
     /** SO_PEERCRED: who connected (or made the pair), as of then. */
     Peer peer(Descriptor socket) throws KernelException;

@@ -25,7 +25,8 @@ public interface StorageCalls {
      *
      * @param name one path component, no slash
      */
-    void createSubvolumeSnapshot(Descriptor subvolume, Descriptor directory, String name, boolean readOnly)
+    void createSubvolumeSnapshot(
+            Descriptor subvolume, Descriptor directory, String name, boolean readOnly)
             throws KernelException;
 
     /** BTRFS_IOC_SNAP_DESTROY of {@code name} in {@code directory}. */
