@@ -1,4 +1,7 @@
-/** A lease's states and transitions: pure functions with an injected clock, no I/O, no threads. */
+/**
+ * What a lease is and how it moves from state to state. Pure: no clock, no I/O, no threads. Time comes in as
+ * nanoseconds of CLOCK_BOOTTIME, and what is to be done goes out as {@link dev.lull.lease.Effect effects}.
+ */
 @NullMarked
 package dev.lull.lease;
 
