@@ -5,6 +5,8 @@ module dev.lull.core {
     requires static transitive org.jspecify;
     requires tools.jackson.core;
 
+    exports dev.lull.guard;
+    exports dev.lull.lease;
     exports dev.lull.linux;
 
 // Each package is exported as soon as it has a type: javac refuses an empty one.

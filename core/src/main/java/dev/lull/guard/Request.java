@@ -51,7 +51,8 @@ public sealed interface Request {
      * @param all every lease there is
      * @param foreign whether to thaw the descriptor's filesystem even if no lease froze it
      */
-    record Thaw(Optional<String> lease, Optional<String> path, boolean all, boolean foreign) implements Request {}
+    record Thaw(Optional<String> lease, Optional<String> path, boolean all, boolean foreign)
+            implements Request {}
 
     /** The guard and its leases. */
     record Status() implements Request {}

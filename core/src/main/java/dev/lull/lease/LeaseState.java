@@ -41,9 +41,9 @@ public sealed interface LeaseState {
             case Freezing freezing -> OptionalLong.of(freezing.giveUpAt());
             case Frozen frozen -> frozen.deadline();
             case Thawing thawing ->
-                thawing.parts().stream().anyMatch(Part::frozen)
-                        ? OptionalLong.of(thawing.since() + Transition.PATIENCE.toNanos())
-                        : OptionalLong.empty();
+                    thawing.parts().stream().anyMatch(Part::frozen)
+                            ? OptionalLong.of(thawing.since() + Transition.PATIENCE.toNanos())
+                            : OptionalLong.empty();
             case Armed _, Ended _ -> OptionalLong.empty();
         };
     }

@@ -18,7 +18,8 @@ public record Timeouts(Duration within, Optional<Duration> timeout) {
     /** The most that either limit may be. Below the kernel's 120 s hung-task report times a few, never "for ever". */
     public static final Duration MAX = Duration.ofMinutes(5);
 
-    public static final Timeouts DEFAULT = new Timeouts(DEFAULT_WITHIN, Optional.of(DEFAULT_TIMEOUT));
+    public static final Timeouts DEFAULT =
+            new Timeouts(DEFAULT_WITHIN, Optional.of(DEFAULT_TIMEOUT));
 
     /** @throws IllegalArgumentException if a limit is zero, negative or more than {@link #MAX} */
     public Timeouts {

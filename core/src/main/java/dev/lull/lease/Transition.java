@@ -6,7 +6,6 @@ import dev.lull.lease.LeaseState.Freezing;
 import dev.lull.lease.LeaseState.Frozen;
 import dev.lull.lease.LeaseState.Thawing;
 import dev.lull.lease.Part.Phase;
-import dev.lull.linux.Errno;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,9 +37,9 @@ public record Transition(LeaseState state, List<Effect> effects) {
     private static LeaseState expire(LeaseState state, long now) {
         return switch (state) {
             case Freezing f when now - f.giveUpAt() >= 0 ->
-                new Thawing(End.FAILED, "not frozen within the time allowed", now, f.parts());
+                    new Thawing(End.FAILED, "not frozen within the time allowed", now, f.parts());
             case Frozen f when f.deadline().isPresent() && now - f.deadline().getAsLong() >= 0 ->
-                new Thawing(End.EXPIRED, "the deadline came", now, f.parts());
+                    new Thawing(End.EXPIRED, "the deadline came", now, f.parts());
             default -> state;
         };
     }
@@ -65,7 +64,8 @@ public record Transition(LeaseState state, List<Effect> effects) {
         return new Freezing(now + terms.timeouts().within().toNanos(), List.copyOf(parts));
     }
 
-    private static LeaseState freezeReturned(LeaseState state, LeaseEvent.FreezeReturned e, long now) {
+    private static LeaseState freezeReturned(
+            LeaseState state, LeaseEvent.FreezeReturned e, long now) {
         List<Part> parts = parts(state);
         if (e.member() >= parts.size() || parts.get(e.member()).phase() != Phase.FREEZING) {
             return state;
@@ -89,11 +89,12 @@ public record Transition(LeaseState state, List<Effect> effects) {
     private static LeaseState canaryAwake(LeaseState state, int member, long now) {
         String reason = "thawed by somebody else";
         return switch (state) {
-            case Freezing f when f.parts().get(member).frozen() -> new Thawing(End.LOST, reason, now, f.parts());
+            case Freezing f when f.parts().get(member).frozen() ->
+                    new Thawing(End.LOST, reason, now, f.parts());
             case Frozen f -> new Thawing(End.LOST, reason, now, f.parts());
             // Before our own FITHAW was issued nobody but somebody else can have woken it.
             case Thawing t when t.end() == End.RELEASED && t.parts().get(member).frozen() ->
-                new Thawing(End.LOST, reason, t.since(), t.parts());
+                    new Thawing(End.LOST, reason, t.since(), t.parts());
             default -> state;
         };
     }
@@ -103,9 +104,10 @@ public record Transition(LeaseState state, List<Effect> effects) {
             return state;
         }
         Optional<Duration> timeout = e.timeout().or(() -> terms.timeouts().timeout());
-        OptionalLong deadline = timeout.isPresent()
-                ? OptionalLong.of(now + timeout.get().toNanos())
-                : OptionalLong.empty();
+        OptionalLong deadline =
+                timeout.isPresent()
+                        ? OptionalLong.of(now + timeout.get().toNanos())
+                        : OptionalLong.empty();
         return new Frozen(f.since(), deadline, f.parts());
     }
 
@@ -113,7 +115,8 @@ public record Transition(LeaseState state, List<Effect> effects) {
         return switch (state) {
             case Armed _ -> new Ended(end == End.RELEASED ? End.FAILED : end, reason, List.of());
             // Released before the whole set was frozen: there was no freeze to be held.
-            case Freezing f -> new Thawing(end == End.RELEASED ? End.FAILED : end, reason, now, f.parts());
+            case Freezing f ->
+                    new Thawing(end == End.RELEASED ? End.FAILED : end, reason, now, f.parts());
             case Frozen f -> new Thawing(end, reason, now, f.parts());
             case Thawing _, Ended _ -> state;
         };
@@ -134,7 +137,8 @@ public record Transition(LeaseState state, List<Effect> effects) {
                 : refused;
     }
 
-    private static LeaseState proceed(Terms terms, LeaseState state, long now, List<Effect> effects) {
+    private static LeaseState proceed(
+            Terms terms, LeaseState state, long now, List<Effect> effects) {
         return switch (state) {
             case Freezing f -> proceedFreezing(terms, f, now, effects);
             case Thawing t -> proceedThawing(terms, t, now, effects);
@@ -142,7 +146,8 @@ public record Transition(LeaseState state, List<Effect> effects) {
         };
     }
 
-    private static LeaseState proceedFreezing(Terms terms, Freezing f, long now, List<Effect> effects) {
+    private static LeaseState proceedFreezing(
+            Terms terms, Freezing f, long now, List<Effect> effects) {
         List<Part> parts = new ArrayList<>(f.parts());
         for (int i = 0; i < parts.size(); i++) {
             Part part = parts.get(i);
@@ -163,7 +168,9 @@ public record Transition(LeaseState state, List<Effect> effects) {
         Optional<Duration> timeout = terms.timeouts().timeout();
         return new Frozen(
                 now,
-                timeout.isPresent() ? OptionalLong.of(now + timeout.get().toNanos()) : OptionalLong.empty(),
+                timeout.isPresent()
+                        ? OptionalLong.of(now + timeout.get().toNanos())
+                        : OptionalLong.empty(),
                 List.copyOf(parts));
     }
 
@@ -177,7 +184,8 @@ public record Transition(LeaseState state, List<Effect> effects) {
         return true;
     }
 
-    private static LeaseState proceedThawing(Terms terms, Thawing t, long now, List<Effect> effects) {
+    private static LeaseState proceedThawing(
+            Terms terms, Thawing t, long now, List<Effect> effects) {
         List<Part> parts = new ArrayList<>(t.parts());
         for (int i = 0; i < parts.size(); i++) {
             Part part = parts.get(i);
