@@ -8,6 +8,7 @@ module dev.lull.core {
     exports dev.lull.guard;
     exports dev.lull.lease;
     exports dev.lull.linux;
+    exports dev.lull.snapshot;
 
 // Each package is exported as soon as it has a type: javac refuses an empty one.
 }

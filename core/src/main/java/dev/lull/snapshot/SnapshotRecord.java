@@ -1,0 +1,90 @@
+package dev.lull.snapshot;
+
+import dev.lull.linux.DeviceNumber;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What is written down of a snapshot, enough to find, mount and delete it, by another process and after a reboot.
+ *
+ * @param id its name
+ * @param provider the provider's name
+ * @param state how far it came
+ * @param created when it was prepared, wall clock
+ * @param mountPoint where the origin was mounted
+ * @param device the origin's superblock as of then; numbers are reused after a reboot
+ * @param type the origin's filesystem type
+ * @param uuid the origin's UUID, where known
+ * @param names what the provider needs to find it again: file, directory or the script's state
+ * @param leftOut paths relative to the mount point that the snapshot lacks: nested subvolumes
+ * @param note why it is inconsistent, or what else a person should know
+ */
+public record SnapshotRecord(
+        SnapshotId id,
+        String provider,
+        SnapshotState state,
+        Instant created,
+        Path mountPoint,
+        DeviceNumber device,
+        String type,
+        Optional<String> uuid,
+        Map<String, String> names,
+        List<Path> leftOut,
+        Optional<String> note) {
+
+    public SnapshotRecord {
+        names = Map.copyOf(names);
+        leftOut = List.copyOf(leftOut);
+    }
+
+    /** The same snapshot, further on. */
+    public SnapshotRecord with(SnapshotState newState) {
+        return new SnapshotRecord(
+                id,
+                provider,
+                newState,
+                created,
+                mountPoint,
+                device,
+                type,
+                uuid,
+                names,
+                leftOut,
+                note);
+    }
+
+    /** The same snapshot with a note. */
+    public SnapshotRecord with(SnapshotState newState, String newNote) {
+        return new SnapshotRecord(
+                id,
+                provider,
+                newState,
+                created,
+                mountPoint,
+                device,
+                type,
+                uuid,
+                names,
+                leftOut,
+                Optional.of(newNote));
+    }
+
+    /** The same snapshot under names that its provider learnt later. */
+    SnapshotRecord withNames(Map<String, String> newNames) {
+        return new SnapshotRecord(
+                id,
+                provider,
+                state,
+                created,
+                mountPoint,
+                device,
+                type,
+                uuid,
+                newNames,
+                leftOut,
+                note);
+    }
+}
