@@ -1,24 +1,49 @@
 package dev.lull.snapshot;
 
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 
 /**
- * The registry of snapshots: one JSON file each, in a directory that only root can enter. Written under a temporary
+ * The registry of snapshots: one JSON file each, in a directory that only its owner can enter. Written under a temporary
  * name, fsynced and renamed, so that a reader sees a record whole or not at all.
  *
  * <p>A record is written as an intent before the freeze and again after the thaw. One that is still
  * {@link SnapshotState#TAKING} and whose run is gone belongs to a run that was killed: open it with its provider and
  * delete it.
+ *
+ * <p>Safe for use by several threads and processes, as long as each snapshot is one's own.
  */
 public final class SnapshotRecords {
     /** Where the records of this host are. */
     public static final Path DEFAULT_DIRECTORY = Path.of("/var/lib/lull/snapshots");
 
+    private static final String SUFFIX = ".json";
+    private static final int LARGEST = 256 * 1024;
+    private static final Set<PosixFilePermission> OWNER_ONLY =
+            PosixFilePermissions.fromString("rwx------");
+
     private final Path directory;
 
+    /** @param directory made, with mode 0700, by the first {@link #write} */
     public SnapshotRecords(Path directory) {
         this.directory = directory;
     }
@@ -31,23 +56,182 @@ public final class SnapshotRecords {
      */
     public record Listing(List<SnapshotRecord> records, Map<Path, String> unreadable) {}
 
-    /** @throws SnapshotException if the directory exists and cannot be listed */
+    /**
+     * Every record that can be read; one that cannot keeps no other from being listed.
+     *
+     * @throws SnapshotException if the directory exists and cannot be listed, or others can write to it
+     */
     public Listing list() throws SnapshotException {
-        throw new UnsupportedOperationException("not built yet: " + directory);
+        List<SnapshotRecord> records = new ArrayList<>();
+        Map<Path, String> unreadable = new TreeMap<>();
+        if (!checkDirectory()) {
+            return new Listing(records, unreadable);
+        }
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SUFFIX)) {
+            for (Path file : files) {
+                try {
+                    read(file).ifPresent(records::add);
+                } catch (IOException | IllegalArgumentException e) {
+                    unreadable.put(file, String.valueOf(e.getMessage()));
+                }
+            }
+        } catch (IOException e) {
+            throw new SnapshotException("list", directory.toString(), e);
+        }
+        records.sort(
+                Comparator.comparing(SnapshotRecord::created)
+                        .thenComparing(snapshot -> snapshot.id().text()));
+        return new Listing(List.copyOf(records), unreadable);
     }
 
-    /** @throws SnapshotException if there is a record of that id and it cannot be read */
+    /**
+     * The record of that id.
+     *
+     * @throws SnapshotException if there is one and it cannot be read
+     */
     public Optional<SnapshotRecord> find(SnapshotId id) throws SnapshotException {
-        throw new UnsupportedOperationException("not built yet: " + id);
+        if (!checkDirectory()) {
+            return Optional.empty();
+        }
+        Path file = file(id);
+        try {
+            return read(file);
+        } catch (IOException e) {
+            throw new SnapshotException("read", file.toString(), e);
+        } catch (IllegalArgumentException e) {
+            throw new SnapshotException("read", file.toString(), String.valueOf(e.getMessage()));
+        }
     }
 
-    /** Writes a record, in the place of an earlier one of the same id; durable on return. */
+    /**
+     * Writes a record, in the place of an earlier one of the same id; durable on return.
+     *
+     * @throws SnapshotException if it could not be written; an earlier one is then still there
+     */
     public void write(SnapshotRecord snapshot) throws SnapshotException {
-        throw new UnsupportedOperationException("not built yet: " + snapshot);
+        if (!checkDirectory()) {
+            createDirectory();
+        }
+        Path file = file(snapshot.id());
+        Path temporary = directory.resolve("." + snapshot.id() + ".new");
+        try {
+            // Left by a run that was killed while writing; the id is ours alone.
+            Files.deleteIfExists(temporary);
+            try (FileChannel channel =
+                    FileChannel.open(
+                            temporary,
+                            Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                            PosixFilePermissions.asFileAttribute(
+                                    PosixFilePermissions.fromString("rw-------")))) {
+                ByteBuffer bytes = ByteBuffer.wrap(RecordJson.write(snapshot));
+                while (bytes.hasRemaining()) {
+                    channel.write(bytes);
+                }
+                channel.force(true);
+            }
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+            syncDirectory();
+        } catch (IOException e) {
+            try {
+                Files.deleteIfExists(temporary);
+            } catch (IOException leftover) {
+                e.addSuppressed(leftover);
+            }
+            throw new SnapshotException("write", file.toString(), e);
+        }
     }
 
-    /** Deletes a record, not the snapshot. Deleting one that is not there is no failure. */
+    /**
+     * Deletes a record, not the snapshot. Deleting one that is not there is no failure.
+     *
+     * @throws SnapshotException if it is still there
+     */
     public void delete(SnapshotId id) throws SnapshotException {
-        throw new UnsupportedOperationException("not built yet: " + id);
+        if (!checkDirectory()) {
+            return;
+        }
+        try {
+            Files.deleteIfExists(directory.resolve("." + id + ".new"));
+            if (Files.deleteIfExists(file(id))) {
+                syncDirectory();
+            }
+        } catch (IOException e) {
+            throw new SnapshotException("delete", file(id).toString(), e);
+        }
+    }
+
+    private Path file(SnapshotId id) {
+        return directory.resolve(id + SUFFIX);
+    }
+
+    private static Optional<SnapshotRecord> read(Path file) throws IOException {
+        PosixFileAttributes attributes;
+        try {
+            attributes =
+                    Files.readAttributes(
+                            file, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        } catch (NoSuchFileException _) {
+            return Optional.empty();
+        }
+        if (!attributes.isRegularFile()) {
+            throw new IllegalArgumentException("not a regular file");
+        }
+        if (attributes.size() > LARGEST) {
+            throw new IllegalArgumentException("larger than " + LARGEST + " bytes");
+        }
+        SnapshotRecord snapshot = RecordJson.read(Files.readAllBytes(file));
+        if (!file.getFileName().toString().equals(snapshot.id() + SUFFIX)) {
+            throw new IllegalArgumentException("it is a record of snapshot " + snapshot.id());
+        }
+        return Optional.of(snapshot);
+    }
+
+    /** A record names a script that root runs: nobody else may be able to put one here. */
+    private boolean checkDirectory() throws SnapshotException {
+        PosixFileAttributes attributes;
+        try {
+            attributes =
+                    Files.readAttributes(
+                            directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        } catch (NoSuchFileException _) {
+            return false;
+        } catch (IOException e) {
+            throw new SnapshotException("open", directory.toString(), e);
+        }
+        if (!attributes.isDirectory()) {
+            throw new SnapshotException("open", directory.toString(), "not a directory");
+        }
+        if (attributes.permissions().contains(PosixFilePermission.OTHERS_WRITE)
+                || attributes.permissions().contains(PosixFilePermission.GROUP_WRITE)) {
+            throw new SnapshotException(
+                    "open",
+                    directory.toString(),
+                    "others may write to it",
+                    "check what is in it, then: chmod 700 " + directory);
+        }
+        return true;
+    }
+
+    private void createDirectory() throws SnapshotException {
+        try {
+            Path parent = directory.getParent();
+            if (parent != null) {
+                Files.createDirectories(
+                        parent,
+                        PosixFilePermissions.asFileAttribute(
+                                PosixFilePermissions.fromString("rwxr-xr-x")));
+            }
+            Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+        } catch (FileAlreadyExistsException _) {
+            checkDirectory();
+        } catch (IOException e) {
+            throw new SnapshotException("make", directory.toString(), e);
+        }
+    }
+
+    private void syncDirectory() throws IOException {
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
     }
 }
