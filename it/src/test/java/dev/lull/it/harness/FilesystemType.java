@@ -1,0 +1,42 @@
+package dev.lull.it.harness;
+
+import java.util.List;
+
+/** The filesystems that tests freeze, each with what its mkfs needs. */
+public enum FilesystemType {
+    EXT2("ext2", 64, List.of("-q", "-F", "-m", "0")),
+    /** Mounted with {@code -t ext3}: the ext4 driver serves it. */
+    EXT3("ext3", 64, List.of("-q", "-F", "-m", "0")),
+    EXT4("ext4", 64, List.of("-q", "-F", "-m", "0")),
+    /** mkfs.xfs refuses less than 300 MB. */
+    XFS("xfs", 320, List.of("-q", "-f")),
+    BTRFS("btrfs", 256, List.of("-q", "-f"));
+
+    private final String kernelName;
+    private final int mebibytes;
+    private final List<String> mkfsOptions;
+
+    FilesystemType(String kernelName, int mebibytes, List<String> mkfsOptions) {
+        this.kernelName = kernelName;
+        this.mebibytes = mebibytes;
+        this.mkfsOptions = mkfsOptions;
+    }
+
+    /** What mount -t and mountinfo say. */
+    public String kernelName() {
+        return kernelName;
+    }
+
+    /** A size that does; images are sparse. */
+    int mebibytes() {
+        return mebibytes;
+    }
+
+    List<String> mkfsOptions() {
+        return mkfsOptions;
+    }
+
+    public boolean isExt() {
+        return kernelName.startsWith("ext");
+    }
+}

@@ -1,0 +1,81 @@
+package dev.lull.it.harness;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What /proc says about processes. Only files whose reading cannot hang while a filesystem is frozen: {@code stat} and
+ * {@code comm}, never {@code cmdline}, {@code maps} or {@code environ}.
+ */
+public final class Processes {
+    private Processes() {}
+
+    /** The states of a process's threads, as in proc(5): {@code R}, {@code S}, {@code D}, {@code T}, {@code Z}… */
+    public static List<Character> states(long pid) {
+        var states = new ArrayList<Character>();
+        try (DirectoryStream<Path> tasks = Files.newDirectoryStream(proc(pid).resolve("task"))) {
+            for (Path task : tasks) {
+                read(task.resolve("stat")).ifPresent(stat -> states.add(state(stat)));
+            }
+        } catch (IOException e) {
+            return List.copyOf(states);
+        }
+        return List.copyOf(states);
+    }
+
+    /** Whether a thread of this process sleeps where no signal reaches it. */
+    public static boolean isStuck(long pid) {
+        return states(pid).contains('D');
+    }
+
+    /** Whether the process has wholly ended; a zombie that nobody has waited for has, unless a thread of it lives on. */
+    public static boolean isGone(long pid) {
+        return states(pid).stream().allMatch(state -> state == 'Z' || state == 'X');
+    }
+
+    /** Whether SIGSTOP has reached every thread. */
+    public static boolean isStopped(long pid) {
+        List<Character> states = states(pid);
+        return !states.isEmpty() && states.stream().allMatch(state -> state == 'T');
+    }
+
+    /** The kernel's name of the process, at most 15 bytes. */
+    public static Optional<String> name(long pid) {
+        return read(proc(pid).resolve("comm")).map(String::strip);
+    }
+
+    public static Optional<Long> parent(long pid) {
+        return read(proc(pid).resolve("stat")).map(stat -> Long.parseLong(fields(stat)[1]));
+    }
+
+    /** Kills one process that the test started or found in its namespace. */
+    public static void signal(long pid, String name) {
+        Program.run("kill", "-s", name, Long.toString(pid));
+    }
+
+    private static Path proc(long pid) {
+        return Path.of("/proc", Long.toString(pid));
+    }
+
+    private static char state(String stat) {
+        return fields(stat)[0].charAt(0);
+    }
+
+    // The name, in parentheses, may contain anything.
+    private static String[] fields(String stat) {
+        return stat.substring(stat.lastIndexOf(')') + 2).strip().split(" ");
+    }
+
+    private static Optional<String> read(Path file) {
+        try {
+            return Optional.of(Files.readString(file)).filter(text -> !text.isEmpty());
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+}
