@@ -1,0 +1,11 @@
+/** The command line of Lull. */
+module dev.lull.app {
+    requires dev.lull.core;
+    requires info.picocli;
+    requires static org.jspecify;
+    requires tools.jackson.core;
+
+    // picocli sets the fields of the commands.
+    opens dev.lull.cli to
+            info.picocli;
+}
