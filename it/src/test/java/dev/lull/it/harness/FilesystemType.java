@@ -4,19 +4,19 @@ import java.util.List;
 
 /** The filesystems that tests freeze, each with what its mkfs needs. */
 public enum FilesystemType {
-    EXT2("ext2", 64, List.of("-q", "-F", "-m", "0")),
+    EXT2("ext2", 64, "-q -F -m 0"),
     /** Mounted with {@code -t ext3}: the ext4 driver serves it. */
-    EXT3("ext3", 64, List.of("-q", "-F", "-m", "0")),
-    EXT4("ext4", 64, List.of("-q", "-F", "-m", "0")),
+    EXT3("ext3", 64, "-q -F -m 0"),
+    EXT4("ext4", 64, "-q -F -m 0"),
     /** mkfs.xfs refuses less than 300 MB. */
-    XFS("xfs", 320, List.of("-q", "-f")),
-    BTRFS("btrfs", 256, List.of("-q", "-f"));
+    XFS("xfs", 320, "-q -f"),
+    BTRFS("btrfs", 256, "-q -f");
 
     private final String kernelName;
     private final int mebibytes;
-    private final List<String> mkfsOptions;
+    private final String mkfsOptions;
 
-    FilesystemType(String kernelName, int mebibytes, List<String> mkfsOptions) {
+    FilesystemType(String kernelName, int mebibytes, String mkfsOptions) {
         this.kernelName = kernelName;
         this.mebibytes = mebibytes;
         this.mkfsOptions = mkfsOptions;
@@ -33,7 +33,7 @@ public enum FilesystemType {
     }
 
     List<String> mkfsOptions() {
-        return mkfsOptions;
+        return List.of(mkfsOptions.split(" ", -1));
     }
 
     public boolean isExt() {

@@ -150,7 +150,7 @@ public final class ScratchFilesystem implements AutoCloseable {
                 .strip();
     }
 
-    /** Mounts it again after {@link #unmount}. @param options as after {@code mount -o} */
+    /** Mounts it again after {@link #unmount}, with options as after {@code mount -o}. */
     public void mount(String options) {
         Program.run("mount", "-t", type.kernelName(), "-o", options, device, mountPoint.toString());
     }

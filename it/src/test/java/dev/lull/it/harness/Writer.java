@@ -67,7 +67,7 @@ public final class Writer implements AutoCloseable {
     private void read() {
         try (BufferedReader lines = process.inputReader()) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                String[] fields = line.split(" ");
+                String[] fields = line.split(" ", -1);
                 if (fields.length == 3) {
                     var write =
                             new Write(
