@@ -2,6 +2,7 @@ package dev.lull.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.lull.it.harness.TestNamespace;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** {@code ./lull} itself: which JDK it takes, from where it can be called, what it prints. */
 class LauncherIT {
-    private static final Path ROOT = Path.of(System.getProperty("lull.root"));
+    private static final Path ROOT = TestNamespace.sourceTree();
 
     @TempDir static Path shared;
 
