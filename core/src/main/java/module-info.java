@@ -9,6 +9,7 @@ module dev.lull.core {
     exports dev.lull.lease;
     exports dev.lull.linux;
     exports dev.lull.snapshot;
+    exports dev.lull.snapshot.command;
 
-// Each package is exported as soon as it has a type: javac refuses an empty one.
+    // Each package is exported as soon as it has a type: javac refuses an empty one.
 }

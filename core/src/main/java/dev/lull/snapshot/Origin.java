@@ -2,7 +2,6 @@ package dev.lull.snapshot;
 
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
-import dev.lull.linux.FileStatus;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
@@ -19,24 +18,38 @@ import java.util.Optional;
 public record Origin(Descriptor directory, Mount mount, Optional<String> uuid) {
 
     /**
-     * Finds the mount that an open directory belongs to, by the mount's id and not by its path.
+     * The origin that an open directory is the top of.
      *
-     * @throws SnapshotException if the mount is not in this mount namespace, or the directory is not its top
+     * @throws SnapshotException if its mount is not in this mount namespace
      */
     public static Origin of(Kernel kernel, Descriptor directory) throws SnapshotException {
+        Mount mount = mountOf(kernel, directory);
         try {
-            FileStatus status = kernel.status(directory);
-            for (Mount mount : kernel.mounts()) {
-                if (mount.id() == status.mountId()) {
-                    return new Origin(directory, mount, kernel.filesystemUuid(directory));
-                }
-            }
+            return new Origin(directory, mount, kernel.filesystemUuid(directory));
         } catch (KernelException e) {
             throw new SnapshotException("look at", directory.name(), e);
         }
+    }
+
+    /**
+     * The mount that a file was opened through, found by the mount's id and not by a path.
+     *
+     * @throws SnapshotException if it is not in this mount namespace
+     */
+    public static Mount mountOf(Kernel kernel, Descriptor file) throws SnapshotException {
+        try {
+            long id = kernel.status(file).mountId();
+            for (Mount mount : kernel.mounts()) {
+                if (mount.id() == id) {
+                    return mount;
+                }
+            }
+        } catch (KernelException e) {
+            throw new SnapshotException("look at", file.name(), e);
+        }
         throw new SnapshotException(
                 "look at",
-                directory.name(),
+                file.name(),
                 "its mount is not in this mount namespace",
                 "run lull where the filesystem is mounted");
     }

@@ -28,6 +28,14 @@ public interface PreparedSnapshot extends AutoCloseable {
     SnapshotRecord intent();
 
     /**
+     * Writes back what {@link #take()} would otherwise have to wait for in the window. To be called after the last
+     * pre-sync, just before the freeze; may be called more than once.
+     *
+     * @throws SnapshotException if it could not be written
+     */
+    void settle() throws SnapshotException;
+
+    /**
      * Makes the cut. Runs once, inside the window: one call of the storage and nothing else, no log, no other file.
      * Not durable before {@link Snapshot#makeDurable()}.
      *

@@ -132,4 +132,40 @@ public class SnapshotException extends IOException {
             super("snapshot", subject, reason, null, hint, null);
         }
     }
+
+    /** A program that is needed is not installed. */
+    public static final class ToolMissing extends SnapshotException {
+        private static final long serialVersionUID = 1L;
+
+        private final String tool;
+        private final String toolPackage;
+
+        /**
+         * @param tool the program's name, for example {@code xfs_repair}
+         * @param toolPackage the Debian package that has it
+         */
+        public ToolMissing(String subject, String tool, String toolPackage) {
+            super(
+                    "check",
+                    subject,
+                    tool + " is not installed",
+                    null,
+                    "apt-get install "
+                            + toolPackage
+                            + " (or your distribution's package of that name)",
+                    null);
+            this.tool = tool;
+            this.toolPackage = toolPackage;
+        }
+
+        /** The program's name. */
+        public String tool() {
+            return tool;
+        }
+
+        /** The Debian package that has it. */
+        public String toolPackage() {
+            return toolPackage;
+        }
+    }
 }

@@ -40,6 +40,42 @@ public record SnapshotRecord(
         leftOut = List.copyOf(leftOut);
     }
 
+    /** What is recorded before the freeze of a request: in state {@link SnapshotState#TAKING}. */
+    public static SnapshotRecord intent(
+            SnapshotRequest request,
+            String provider,
+            Instant created,
+            Map<String, String> names,
+            List<Path> leftOut) {
+        Origin origin = request.origin();
+        return new SnapshotRecord(
+                request.id(),
+                provider,
+                SnapshotState.TAKING,
+                created,
+                origin.mountPoint(),
+                origin.device(),
+                origin.type(),
+                origin.uuid(),
+                names,
+                leftOut,
+                Optional.empty());
+    }
+
+    /**
+     * One of the provider's names.
+     *
+     * @throws SnapshotException if the record lacks it
+     */
+    public String name(String key) throws SnapshotException {
+        String name = names.get(key);
+        if (name == null) {
+            throw new SnapshotException(
+                    "open snapshot", id.text(), "its record lacks the name " + key);
+        }
+        return name;
+    }
+
     /** The same snapshot, further on. */
     public SnapshotRecord with(SnapshotState newState) {
         return new SnapshotRecord(
@@ -73,7 +109,7 @@ public record SnapshotRecord(
     }
 
     /** The same snapshot under names that its provider learnt later. */
-    SnapshotRecord withNames(Map<String, String> newNames) {
+    public SnapshotRecord withNames(Map<String, String> newNames) {
         return new SnapshotRecord(
                 id,
                 provider,
