@@ -5,6 +5,7 @@ package dev.lull.linux;
  *
  * @param mode type and permission bits
  * @param device {@code st_dev}; equal to the superblock's number except on btrfs
+ * @param specialDevice what a device node stands for ({@code st_rdev}); 0:0 for other files
  * @param inode inode number
  * @param size bytes
  * @param mountId id of the mount the descriptor was opened through; the one that mountinfo shows
@@ -14,6 +15,7 @@ package dev.lull.linux;
 public record FileStatus(
         int mode,
         DeviceNumber device,
+        DeviceNumber specialDevice,
         long inode,
         long size,
         long mountId,

@@ -9,6 +9,14 @@ public interface MountCalls {
     List<Mount> mounts() throws KernelException;
 
     /**
+     * The mount table of another process, which may be in another mount namespace. Ids of mounts are of the whole
+     * machine.
+     *
+     * @throws KernelException ENOENT or ESRCH if it is gone, EACCES, EINVAL if it has no mount namespace any more
+     */
+    List<Mount> mountsOf(int pid) throws KernelException;
+
+    /**
      * mount(2).
      *
      * @param source device or free text

@@ -84,6 +84,9 @@ public interface ProcessCalls {
     /** Writes a small text to a file of /proc or /sys in one write(2), for example {@code /sys/kernel/rcu_expedited}. */
     void writeKnob(Path file, String text) throws KernelException;
 
-    /** Reads a small file of /proc or /sys whole. */
+    /** Reads a small file of /proc or /sys whole, as it stands, with the newline at its end. */
     String readKnob(Path file) throws KernelException;
+
+    /** Names in a directory of /proc or /sys, without {@code .} and {@code ..}, in the kernel's order. */
+    List<String> listKnobs(Path directory) throws KernelException;
 }

@@ -1,0 +1,37 @@
+package dev.lull.linux;
+
+/**
+ * ioctl numbers, the same on x86-64, arm64 and riscv64 (include/uapi/asm-generic/ioctl.h): {@code
+ * direction << 30 | size << 16 | type << 8 | number}.
+ */
+final class Ioctl {
+    // include/uapi/linux/fs.h. FIFREEZE is _IOWR('X', 119, int), FITHAW _IOWR('X', 120, int).
+    static final long FIFREEZE = 0xC004_5877L;
+    static final long FITHAW = 0xC004_5878L;
+    static final long FICLONE = 0x4004_9409L;
+    static final long FS_IOC_FIEMAP = 0xC020_660BL;
+
+    /** _IOR(0x15, 0, struct fsuuid2), Linux 6.9. */
+    static final long FS_IOC_GETFSUUID = 0x8011_1500L;
+
+    /** _IOW('f', 43, __u32), fs/ext4/ext4.h, Linux 5.14. */
+    static final long EXT4_IOC_CHECKPOINT = 0x4004_662BL;
+
+    // include/uapi/linux/btrfs.h
+    static final long BTRFS_IOC_SNAP_DESTROY = 0x5000_940FL;
+    static final long BTRFS_IOC_SNAP_CREATE_V2 = 0x5000_9417L;
+    static final long BTRFS_IOC_DEV_INFO = 0xD000_941EL;
+    static final long BTRFS_IOC_FS_INFO = 0x8400_941FL;
+    static final long BTRFS_IOC_GET_SUBVOL_ROOTREF = 0xD000_943DL;
+    static final long BTRFS_IOC_INO_LOOKUP_USER = 0xD000_943EL;
+
+    // include/uapi/linux/loop.h
+    static final long LOOP_SET_FD = 0x4C00;
+    static final long LOOP_CLR_FD = 0x4C01;
+    static final long LOOP_SET_STATUS64 = 0x4C04;
+    static final long LOOP_GET_STATUS64 = 0x4C05;
+    static final long LOOP_CONFIGURE = 0x4C0A;
+    static final long LOOP_CTL_GET_FREE = 0x4C82;
+
+    private Ioctl() {}
+}
