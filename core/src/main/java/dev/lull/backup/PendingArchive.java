@@ -1,0 +1,348 @@
+package dev.lull.backup;
+
+import com.github.luben.zstd.EndDirective;
+import com.github.luben.zstd.ZstdCompressCtx;
+import com.github.luben.zstd.ZstdException;
+import dev.lull.plan.Manifest;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Set;
+import java.util.function.LongConsumer;
+
+/**
+ * An archive that is whole and durable, but still under a temporary name. {@link #commit} gives it its own, with the
+ * manifest beside it; {@link #close()} without that leaves nothing.
+ *
+ * <p>Belongs to one thread. Interrupting that thread ends {@link #write} with a {@link BackupException}, and leaves
+ * nothing.
+ */
+public final class PendingArchive implements AutoCloseable {
+    private final ArchiveTarget target;
+    private final Manifest.Archive sums;
+    private final List<String> notes;
+    private boolean committed;
+
+    private PendingArchive(ArchiveTarget target, Manifest.Archive sums, List<String> notes) {
+        this.target = target;
+        this.sums = sums;
+        this.notes = notes;
+    }
+
+    /**
+     * Archives directories with GNU tar, and compresses.
+     *
+     * @param progress is told how many bytes of the tar stream have gone by, often, on this thread
+     * @throws BackupException if tar, zstd or the destination failed; nothing is left then
+     * @throws InterruptedException if the thread was interrupted; nothing is left then
+     */
+    public static PendingArchive write(
+            ArchiveSource source,
+            ArchiveTarget target,
+            Compression compression,
+            LongConsumer progress)
+            throws BackupException, InterruptedException {
+        Zstandard.load();
+        target.requireUnchanged();
+        Path file = target.temporary(ArchiveTarget.SUFFIX);
+        PendingArchive written = null;
+        try {
+            // Created for root's eyes only: it holds what others may not read.
+            Files.deleteIfExists(file);
+            try (FileChannel channel =
+                    FileChannel.open(
+                            file,
+                            Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                            PosixFilePermissions.asFileAttribute(
+                                    PosixFilePermissions.fromString("rw-------")))) {
+                written = write(source, target, compression, progress, channel);
+            }
+            return written;
+        } catch (BackupException e) {
+            throw e;
+        } catch (IOException e) {
+            if (Thread.interrupted()) {
+                InterruptedException interrupted =
+                        new InterruptedException("interrupted while writing " + file);
+                interrupted.addSuppressed(e);
+                throw interrupted;
+            }
+            throw new BackupException("write archive", target.archive().toString(), e);
+        } finally {
+            if (written == null) {
+                deleteQuietly(file);
+            }
+        }
+    }
+
+    private static PendingArchive write(
+            ArchiveSource source,
+            ArchiveTarget target,
+            Compression compression,
+            LongConsumer progress,
+            FileChannel channel)
+            throws IOException, InterruptedException {
+        Sum plain = new Sum();
+        TarScanner scanner = new TarScanner(_ -> {});
+        try (TarProgram tar = TarProgram.create(source.root(), source.arguments());
+                Compressor compressor = new Compressor(channel, compression);
+                ChunkQueue queue =
+                        new ChunkQueue(
+                                "tar-output",
+                                q -> readAll(tar.output(), q, plain, scanner),
+                                tar::kill)) {
+            for (ChunkQueue.Chunk chunk = queue.next(); chunk != null; chunk = queue.next()) {
+                compressor.write(chunk.bytes(), chunk.length());
+                queue.done(chunk);
+                progress.accept(compressor.taken());
+            }
+            int status = tar.waitFor();
+            if (status != 0) {
+                throw tarFailed(source, status, tar.messages());
+            }
+            scanner.finish();
+            compressor.finish();
+            channel.force(true);
+            Manifest.Archive sums =
+                    new Manifest.Archive(
+                            compressor.sum().bytes(),
+                            compressor.sum().hex(),
+                            plain.bytes(),
+                            plain.hex(),
+                            scanner.entries());
+            return new PendingArchive(target, sums, tar.messages());
+        } catch (TarStreamException | MalformedTar e) {
+            throw new BackupException(
+                    "archive",
+                    source.root().toString(),
+                    "what tar wrote contains " + e.getMessage(),
+                    null,
+                    e);
+        } catch (ZstdException e) {
+            throw new BackupException(
+                    "compress",
+                    target.archive().toString(),
+                    String.valueOf(e.getMessage()),
+                    null,
+                    e);
+        }
+    }
+
+    private static void readAll(InputStream in, ChunkQueue queue, Sum sum, TarScanner scanner)
+            throws IOException, InterruptedException {
+        while (true) {
+            byte[] buffer = queue.emptyBuffer();
+            int read = in.readNBytes(buffer, 0, buffer.length);
+            if (read == 0) {
+                return;
+            }
+            sum.add(buffer, read);
+            try {
+                scanner.accept(buffer, 0, read);
+            } catch (MalformedTar e) {
+                throw new TarStreamException(e);
+            }
+            queue.put(buffer, read);
+        }
+    }
+
+    private static BackupException tarFailed(
+            ArchiveSource source, int status, List<String> messages) {
+        String said =
+                messages.isEmpty()
+                        ? "without a word"
+                        : String.join("; ", messages.subList(0, Math.min(5, messages.size())));
+        // Status 1 is "file changed as we read it": on a snapshot nothing can change.
+        return new BackupException(
+                "archive",
+                source.root().toString(),
+                "tar ended with status " + status + ": " + said);
+    }
+
+    /** Its sums, as they were taken while it was written. */
+    public Manifest.Archive sums() {
+        return sums;
+    }
+
+    /** What tar warned of, line by line: sockets that it left out, for example. */
+    public List<String> notes() {
+        return notes;
+    }
+
+    /** Reads all of it back. @see Archive#verify */
+    public void verify(LongConsumer progress) throws BackupException, InterruptedException {
+        ArchiveReader.read(
+                target.temporary(ArchiveTarget.SUFFIX),
+                target.archive(),
+                sums,
+                "verify",
+                _ -> {},
+                progress);
+    }
+
+    /**
+     * Gives archive and manifest their names, in this order of durability: an archive under its own name always has its
+     * manifest.
+     *
+     * @return the archive
+     * @throws BackupException if it could not be done; neither is there then
+     */
+    public Archive commit(Manifest manifest) throws BackupException {
+        Path temporaryManifest = target.temporary(ArchiveTarget.MANIFEST_SUFFIX);
+        boolean named = false;
+        try {
+            target.requireUnchanged();
+            if (Files.exists(target.archive())) {
+                throw new BackupException(
+                        "write archive",
+                        target.archive().toString(),
+                        "somebody else made one of that name meanwhile");
+            }
+            writeDurably(temporaryManifest, manifest.toJson());
+            Files.move(temporaryManifest, target.manifest(), StandardCopyOption.ATOMIC_MOVE);
+            named = true;
+            Files.move(
+                    target.temporary(ArchiveTarget.SUFFIX),
+                    target.archive(),
+                    StandardCopyOption.ATOMIC_MOVE);
+            committed = true;
+            syncDirectory(target.directory());
+            return new Archive(target.archive());
+        } catch (BackupException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new BackupException("write archive", target.archive().toString(), e);
+        } finally {
+            if (!committed) {
+                deleteQuietly(temporaryManifest);
+                if (named) {
+                    deleteQuietly(target.manifest());
+                }
+            }
+        }
+    }
+
+    /**
+     * Removes it unless it was committed. Idempotent.
+     *
+     * @throws BackupException if it could not be removed
+     */
+    @Override
+    public void close() throws BackupException {
+        if (!committed) {
+            try {
+                Files.deleteIfExists(target.temporary(ArchiveTarget.SUFFIX));
+            } catch (IOException e) {
+                throw new BackupException(
+                        "remove", target.temporary(ArchiveTarget.SUFFIX).toString(), e);
+            }
+        }
+    }
+
+    private static void writeDurably(Path file, String text) throws IOException {
+        Files.deleteIfExists(file);
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(true);
+        }
+    }
+
+    /** rename(2) is durable only when the directory is (fsync(2)). */
+    private static void syncDirectory(Path directory) throws IOException {
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+
+    /** The failure that led here is the one to report; where this fails too, the destination is gone. */
+    private static void deleteQuietly(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException gone) {
+            System.getLogger(PendingArchive.class.getName())
+                    .log(System.Logger.Level.DEBUG, "cannot remove " + file, gone);
+        }
+    }
+
+    /** A {@link MalformedTar} on its way through the queue. */
+    private static final class TarStreamException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        TarStreamException(MalformedTar cause) {
+            super(cause.getMessage(), cause);
+        }
+    }
+
+    /** Compresses into a file and sums what it writes. */
+    private static final class Compressor implements AutoCloseable {
+        private static final int OUT = 1 << 20;
+
+        private final FileChannel channel;
+        private final ZstdCompressCtx zstd = new ZstdCompressCtx();
+        private final ByteBuffer in = ByteBuffer.allocateDirect(ChunkQueue.CHUNK);
+        private final ByteBuffer out = ByteBuffer.allocateDirect(OUT);
+        private final Sum sum = new Sum();
+        private long taken;
+
+        Compressor(FileChannel channel, Compression compression) {
+            this.channel = channel;
+            zstd.setLevel(compression.level());
+            zstd.setWorkers(compression.workers());
+            zstd.setChecksum(true);
+        }
+
+        void write(byte[] bytes, int length) throws IOException {
+            in.clear().put(bytes, 0, length).flip();
+            while (in.hasRemaining()) {
+                zstd.compressDirectByteBufferStream(out, in, EndDirective.CONTINUE);
+                if (out.remaining() < OUT / 2) {
+                    flush();
+                }
+            }
+            taken += length;
+        }
+
+        void finish() throws IOException {
+            in.clear().flip();
+            boolean done = false;
+            while (!done) {
+                done = zstd.compressDirectByteBufferStream(out, in, EndDirective.END);
+                flush();
+            }
+        }
+
+        private void flush() throws IOException {
+            out.flip();
+            sum.add(out);
+            while (out.hasRemaining()) {
+                channel.write(out);
+            }
+            out.clear();
+        }
+
+        long taken() {
+            return taken;
+        }
+
+        Sum sum() {
+            return sum;
+        }
+
+        @Override
+        public void close() {
+            zstd.close();
+        }
+    }
+}
