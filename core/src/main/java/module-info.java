@@ -13,5 +13,5 @@ module dev.lull.core {
     exports dev.lull.snapshot;
     exports dev.lull.snapshot.command;
 
-    // Each package is exported as soon as it has a type: javac refuses an empty one.
+// Each package is exported as soon as it has a type: javac refuses an empty one.
 }

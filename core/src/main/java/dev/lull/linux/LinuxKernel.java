@@ -83,6 +83,7 @@ public final class LinuxKernel implements Kernel {
         'u', 's', 'e', 'r', '.', 'l', 'u', 'l', 'l', '.', 'c', 'a', 'n', 'a', 'r', 'y'
     };
 
+    private static final String NO_UUID = "00000000-0000-0000-0000-000000000000";
     private static final byte[] NOTHING = {};
     private static final Path MOUNTINFO = Path.of("/proc/thread-self/mountinfo");
     private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
@@ -174,7 +175,9 @@ public final class LinuxKernel implements Kernel {
                         Ioctl.FS_IOC_GETFSUUID,
                         scratch.address(answer));
         if (result == 0 && scratch.getByte(answer) == 16) {
-            return Optional.of(Btrfs.uuid(scratch.bytes(answer + 1, 16)));
+            String uuid = Btrfs.uuid(scratch.bytes(answer + 1, 16));
+            // An image that nobody gave a UUID has all zeros, as has any other such image.
+            return uuid.equals(NO_UUID) ? Optional.empty() : Optional.of(uuid);
         }
         String btrfs = Btrfs.uuid(filesystem);
         return btrfs.isEmpty() ? SuperblockUuid.of(this, filesystem) : Optional.of(btrfs);
