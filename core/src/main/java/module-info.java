@@ -5,6 +5,7 @@ module dev.lull.core {
     requires static transitive org.jspecify;
     requires tools.jackson.core;
 
+    exports dev.lull.freeze;
     exports dev.lull.guard;
     exports dev.lull.lease;
     exports dev.lull.linux;
