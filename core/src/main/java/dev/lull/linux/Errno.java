@@ -54,6 +54,8 @@ public record Errno(int number, String name, String text) {
     public static final Errno EAFNOSUPPORT =
             new Errno(97, "EAFNOSUPPORT", "address family not supported by protocol");
     public static final Errno EADDRINUSE = new Errno(98, "EADDRINUSE", "address already in use");
+    public static final Errno ECONNABORTED =
+            new Errno(103, "ECONNABORTED", "software caused connection abort");
     public static final Errno ECONNRESET = new Errno(104, "ECONNRESET", "connection reset by peer");
     public static final Errno ENOBUFS = new Errno(105, "ENOBUFS", "no buffer space available");
     public static final Errno ENOTCONN =
@@ -116,6 +118,7 @@ public record Errno(int number, String name, String text) {
         EOPNOTSUPP,
         EAFNOSUPPORT,
         EADDRINUSE,
+        ECONNABORTED,
         ECONNRESET,
         ENOBUFS,
         ENOTCONN,

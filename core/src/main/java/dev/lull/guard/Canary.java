@@ -1,0 +1,141 @@
+package dev.lull.guard;
+
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
+import dev.lull.linux.LinuxKernel;
+import dev.lull.linux.PollInterest;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The process that proves a freeze. One thread a filesystem goes to sleep in the superblock's write lock, from which
+ * nothing but a thaw wakes it: a canary still asleep when our own FITHAW is called proves that nobody else had thawed
+ * before, which FITHAW's answer does not (it is 0 also after a thaw and a new freeze by somebody else).
+ *
+ * <p>A process of its own because one that is killed with a thread asleep there cannot end, and keeps its sockets open,
+ * until the thaw.
+ */
+final class Canary {
+    private final Kernel kernel;
+    private final Descriptor guard;
+    private final Map<Integer, Perch> perches = new HashMap<>();
+
+    private Canary(Kernel kernel, Descriptor guard) {
+        this.kernel = kernel;
+        this.guard = guard;
+    }
+
+    /** Started by the guard, with its end of a socket as descriptor 0. */
+    public static void main(String[] arguments) throws KernelException {
+        Kernel kernel = new LinuxKernel();
+        Descriptor guard = Companion.inheritedSocket(kernel);
+        Hardening.apply(kernel, 0);
+        Hardening.standOn(kernel, Path.of(arguments[0]));
+        new Canary(kernel, guard).run();
+        Runtime.getRuntime().halt(0);
+    }
+
+    private void run() throws KernelException {
+        tell(Signal.of(Signal.Kind.READY, 0, 0, kernel.processId()));
+        List<PollInterest> interest = List.of(PollInterest.readable(guard));
+        while (true) {
+            switch (Signal.receive(kernel, guard)) {
+                case Signal.Received.One one -> handle(one.signal());
+                case Signal.Received.Nothing _ -> kernel.poll(interest, null);
+                case Signal.Received.Gone _ -> {
+                    return;
+                }
+            }
+        }
+    }
+
+    private void handle(Signal signal) throws KernelException {
+        switch (signal.kind()) {
+            case KEEP -> {
+                Optional<Descriptor> filesystem = signal.descriptor();
+                if (filesystem.isPresent()) {
+                    Perch perch = new Perch(signal.slot(), filesystem.get());
+                    perches.put(signal.slot(), perch);
+                    perch.thread.start();
+                }
+            }
+            case SLEEP -> {
+                Perch perch = perches.get(signal.slot());
+                if (perch != null) {
+                    perch.wanted = true;
+                    LockSupport.unpark(perch.thread);
+                }
+            }
+            case FORGET -> {
+                Perch perch = perches.remove(signal.slot());
+                if (perch == null) {
+                    tell(Signal.of(Signal.Kind.FORGOTTEN, signal.slot(), 0, 0));
+                } else {
+                    perch.forgotten = true;
+                    LockSupport.unpark(perch.thread);
+                }
+            }
+            default -> throw new IllegalStateException("a canary is not told " + signal.kind());
+        }
+    }
+
+    private synchronized void tell(Signal signal) throws KernelException {
+        signal.send(kernel, guard);
+    }
+
+    /** One filesystem's thread. */
+    private final class Perch implements Runnable {
+        private final int slot;
+        private final Descriptor filesystem;
+        private final Thread thread;
+        private volatile boolean wanted;
+        private volatile boolean forgotten;
+
+        Perch(int slot, Descriptor filesystem) {
+            this.slot = slot;
+            this.filesystem = filesystem;
+            this.thread = new Thread(null, this, "canary-" + slot, Companion.STACK);
+            this.thread.setDaemon(true);
+        }
+
+        @Override
+        public void run() {
+            try {
+                // Once before the freeze: it warms the call up, and one that does not come back
+                // tells the guard that
+                // somebody else has frozen this filesystem already.
+                kernel.passWriteLock(filesystem);
+                tell(Signal.of(Signal.Kind.KEPT, slot, 0, kernel.threadId()));
+                while (!forgotten) {
+                    if (wanted) {
+                        wanted = false;
+                        kernel.passWriteLock(filesystem);
+                        tell(Signal.of(Signal.Kind.AWAKE, slot, 0, 0));
+                    } else {
+                        LockSupport.park(this);
+                    }
+                }
+                filesystem.close();
+                tell(Signal.of(Signal.Kind.FORGOTTEN, slot, 0, 0));
+            } catch (KernelException e) {
+                // A canary that cannot sing is a dead one: the guard sees the thread gone and
+                // trusts no proof of it.
+                close();
+            }
+        }
+
+        private void close() {
+            try {
+                filesystem.close();
+                tell(Signal.of(Signal.Kind.FORGOTTEN, slot, 0, 0));
+            } catch (KernelException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+}

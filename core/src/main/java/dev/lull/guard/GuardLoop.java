@@ -1,0 +1,363 @@
+package dev.lull.guard;
+
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.Errno;
+import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
+import dev.lull.linux.Peer;
+import dev.lull.linux.PollInterest;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * The guard's one loop: clients, companions, notes from threads, and time. Nothing in it may block: it polls, it reads
+ * and writes sockets that never wait, and it writes small files on tmpfs.
+ */
+final class GuardLoop implements AutoCloseable {
+    private static final int MAX_CONNECTIONS = 512;
+
+    /** How often holders and companions are looked at while something can be frozen. */
+    private static final Duration LOOK = Duration.ofMillis(100);
+
+    private final Kernel kernel;
+    private final RunDirectory run;
+    private final Descriptor listener;
+    private final Duration idle;
+    private final List<String> warnings;
+    private final Mailbox mailbox;
+    private final Companions companions;
+    private final Leases leases;
+    private final List<Connection> connections = new ArrayList<>();
+    private final long upSince;
+    private long lastBusy;
+    private long lastLook;
+    private boolean stopping;
+
+    GuardLoop(
+            Kernel kernel,
+            RunDirectory run,
+            Expedite expedite,
+            Descriptor listener,
+            Duration idle,
+            List<String> warnings)
+            throws KernelException {
+        this.kernel = kernel;
+        this.run = run;
+        this.listener = listener;
+        this.idle = idle;
+        this.warnings = new ArrayList<>(warnings);
+        expedite.obstacle()
+                .ifPresent(why -> this.warnings.add("freezes are not expedited: " + why));
+        this.mailbox = new Mailbox(kernel);
+        this.companions = new Companions(kernel, mailbox, run.path());
+        this.leases = new Leases(kernel, mailbox, run, companions, expedite);
+        this.upSince = kernel.bootNanos();
+        this.lastBusy = upSince;
+    }
+
+    /** Loads what a thaw needs while files can still be read. */
+    void warmUp() throws KernelException {
+        companions.start();
+        try {
+            kernel.thaw(mailbox.bell());
+        } catch (KernelException e) {
+            // ENOTTY: an event descriptor is no filesystem.
+            lastLook = kernel.bootNanos();
+        }
+        kernel.thread(kernel.processId(), kernel.processId());
+        Reply status = status(kernel.bootNanos());
+        Wire.encode(status);
+        Wire.encode(Reply.Failure.of(Reply.Failure.Kind.NOT_HELD, "warm", "up"));
+    }
+
+    void run() throws KernelException {
+        while (!stopping
+                || !leases.isEmpty()
+                || connections.stream().anyMatch(Connection::hasOutput)) {
+            long now = kernel.bootNanos();
+            leases.tick(now);
+            look(now);
+            if (idleSince(now)) {
+                return;
+            }
+            List<PollInterest> interests = interests();
+            int[] ready = kernel.poll(interests, leases.watching() ? Leases.WATCH : untilNext(now));
+            serve(interests, ready);
+            leases.watch();
+        }
+    }
+
+    private List<PollInterest> interests() {
+        List<PollInterest> interests = new ArrayList<>(connections.size() + 4);
+        interests.add(PollInterest.readable(mailbox.bell()));
+        // A stopping guard takes no new clients; at the limit they wait in the socket's queue.
+        interests.add(
+                new PollInterest(
+                        listener,
+                        stopping || connections.size() >= MAX_CONNECTIONS ? 0 : PollInterest.IN));
+        for (Connection connection : connections) {
+            interests.add(
+                    new PollInterest(
+                            connection.socket(),
+                            PollInterest.IN | (connection.hasOutput() ? PollInterest.OUT : 0)));
+        }
+        interests.addAll(companions.interests());
+        return interests;
+    }
+
+    private void serve(List<PollInterest> interests, int[] ready) throws KernelException {
+        if (ready[0] != 0) {
+            kernel.clear(mailbox.bell());
+        }
+        Note note = mailbox.take();
+        while (note != null) {
+            handle(note);
+            note = mailbox.take();
+        }
+        companions.receive(leases::heard);
+        List<Connection> before = List.copyOf(connections);
+        for (int i = 0; i < before.size(); i++) {
+            int events = ready[i + 2];
+            if (events != 0) {
+                serve(before.get(i), events);
+            }
+        }
+        connections.removeIf(Connection::closed);
+        if ((ready[1] & PollInterest.IN) != 0) {
+            accept();
+        }
+    }
+
+    private void handle(Note note) throws KernelException {
+        switch (note) {
+            case Note.CompanionStarted started ->
+                    companions.started(started, leases::sentryReplaced);
+            case Note.ForeignThawReturned foreign -> foreignThawReturned(foreign);
+            default -> leases.noted(note);
+        }
+    }
+
+    private void accept() throws KernelException {
+        while (connections.size() < MAX_CONNECTIONS) {
+            Descriptor socket;
+            try {
+                socket = kernel.accept(listener);
+            } catch (KernelException e) {
+                if (e.errno().equals(Errno.EAGAIN) || e.errno().equals(Errno.ECONNABORTED)) {
+                    return;
+                }
+                throw e;
+            }
+            Peer peer = kernel.peer(socket);
+            Connection connection = new Connection(kernel, socket, peer);
+            if (peer.uid() != 0 && peer.uid() != kernel.effectiveUser()) {
+                connection.replyAndClose(
+                        Reply.Failure.of(
+                                Reply.Failure.Kind.NOT_PERMITTED,
+                                "user " + peer.uid() + " may not hold leases",
+                                "be root"));
+            }
+            connections.add(connection);
+            lastBusy = kernel.bootNanos();
+        }
+    }
+
+    private void serve(Connection connection, int events) throws KernelException {
+        if ((events & PollInterest.OUT) != 0) {
+            connection.flush();
+        }
+        if (connection.closed() || (events & ~PollInterest.OUT) == 0) {
+            dropIfClosed(connection);
+            return;
+        }
+        List<byte[]> messages = new ArrayList<>(1);
+        boolean open = true;
+        try {
+            open = connection.read(messages);
+            for (byte[] message : messages) {
+                serve(connection, message);
+            }
+        } catch (WireException e) {
+            connection.replyAndClose(
+                    Reply.Failure.of(
+                            Reply.Failure.Kind.INVALID,
+                            e.getMessage() == null ? "malformed message" : e.getMessage(),
+                            "see docs/protocol.md"));
+            leases.gone(connection);
+        }
+        if (!open) {
+            connection.close();
+        }
+        dropIfClosed(connection);
+    }
+
+    private void dropIfClosed(Connection connection) throws KernelException {
+        if (connection.closed()) {
+            leases.gone(connection);
+        }
+    }
+
+    private void serve(Connection connection, byte[] message) throws WireException {
+        lastBusy = kernel.bootNanos();
+        Request request = Wire.request(message);
+        try {
+            answer(connection, request);
+        } catch (IOException | RuntimeException e) {
+            connection.reply(
+                    Reply.Failure.of(
+                            Reply.Failure.Kind.FAILED, "the guard failed: " + e, "this is a bug"));
+        }
+    }
+
+    private void answer(Connection connection, Request request) throws IOException, WireException {
+        long now = kernel.bootNanos();
+        switch (request) {
+            case Request.Arm arm -> {
+                if (stopping) {
+                    connection.reply(
+                            Reply.Failure.of(
+                                    Reply.Failure.Kind.FAILED,
+                                    "the guard is stopping",
+                                    "try again"));
+                } else {
+                    leases.arm(connection, arm, now);
+                }
+            }
+            case Request.Freeze freeze -> leases.freeze(connection, freeze.lease(), now);
+            case Request.Extend extend -> leases.extend(connection, extend, now);
+            case Request.Release release -> leases.release(connection, release.lease(), now);
+            case Request.Thaw thaw -> thaw(connection, thaw, now);
+            case Request.Status _ -> connection.reply(status(now));
+            case Request.History history ->
+                    connection.reply(new Reply.Ended(run.history(history.limit())));
+            case Request.Wait wait -> leases.await(connection, wait.lease(), now);
+            case Request.Stop stop -> {
+                if (stop.now()) {
+                    leases.revokeAll("the guard was told to stop", now);
+                }
+                stopping = true;
+                connection.reply(new Reply.Done());
+            }
+        }
+    }
+
+    private void thaw(Connection connection, Request.Thaw thaw, long now)
+            throws KernelException, WireException {
+        if (thaw.path().isEmpty()) {
+            leases.thaw(connection, thaw, now);
+            return;
+        }
+        Optional<List<Descriptor>> passed = connection.takeDescriptors(1);
+        if (passed.isEmpty()) {
+            throw new WireException("no descriptor came with the path");
+        }
+        Descriptor directory = passed.get().getFirst();
+        if (leases.thawOn(connection, directory, now)) {
+            directory.close();
+        } else if (thaw.foreign()) {
+            foreignThaw(connection, thaw.path().get(), directory);
+        } else {
+            directory.close();
+            connection.reply(
+                    Reply.Failure.of(
+                            Reply.Failure.Kind.NO_SUCH_LEASE,
+                            "no lease holds " + thaw.path().get(),
+                            "if somebody else froze it: lull thaw --foreign " + thaw.path().get()));
+        }
+    }
+
+    /** A thaw can block for good, so it has a thread of its own. */
+    private void foreignThaw(Connection connection, String path, Descriptor directory) {
+        Thread thread =
+                new Thread(
+                        null,
+                        () -> {
+                            Optional<Errno> errno = Optional.empty();
+                            try (directory) {
+                                kernel.thaw(directory);
+                            } catch (KernelException e) {
+                                errno = Optional.of(e.errno());
+                            }
+                            mailbox.post(new Note.ForeignThawReturned(connection, path, errno));
+                        },
+                        "thaw",
+                        256 * 1024);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private static void foreignThawReturned(Note.ForeignThawReturned foreign) {
+        if (foreign.errno().isEmpty()) {
+            foreign.connection().reply(new Reply.Ended(List.of()));
+            return;
+        }
+        Errno errno = foreign.errno().get();
+        foreign.connection()
+                .reply(
+                        new Reply.Failure(
+                                Reply.Failure.Kind.NOT_HELD,
+                                "cannot thaw " + foreign.path() + ": " + errno,
+                                Optional.of(errno.name()),
+                                Optional.of(foreign.path()),
+                                errno.equals(Errno.EINVAL)
+                                        ? Optional.of("it is not frozen")
+                                        : Optional.empty(),
+                                Optional.empty()));
+    }
+
+    private Reply status(long now) {
+        List<String> told = new ArrayList<>(warnings);
+        told.addAll(companions.troubles());
+        return new Reply.GuardStatus(
+                Guard.version(),
+                Wire.PROTOCOL,
+                kernel.processId(),
+                companions.sentryPid(),
+                companions.canaryPid(),
+                upSince,
+                now,
+                leases.views(now),
+                told);
+    }
+
+    /** Looks for holders that died without closing anything, and companions that cannot be relied on. */
+    private void look(long now) throws KernelException {
+        boolean due = !leases.isEmpty() && now - lastLook >= LOOK.toNanos();
+        if (due || companions.lookDue()) {
+            lastLook = now;
+            leases.lookAtHolders(now);
+            companions.look(leases::sentryLost);
+        }
+    }
+
+    private boolean idleSince(long now) {
+        if (!leases.isEmpty() || !connections.isEmpty()) {
+            lastBusy = now;
+            return false;
+        }
+        return stopping || (!idle.isZero() && now - lastBusy >= idle.toNanos());
+    }
+
+    private Duration untilNext(long now) {
+        OptionalLong next = leases.nextTick();
+        long left =
+                leases.isEmpty() ? Math.max(idle.toNanos() - (now - lastBusy), 0) : LOOK.toNanos();
+        if (leases.isEmpty() && idle.isZero()) {
+            left = Duration.ofHours(1).toNanos();
+        }
+        return Duration.ofNanos(
+                Math.max(Math.min(left, next.isPresent() ? next.getAsLong() - now : left), 0));
+    }
+
+    @Override
+    public void close() throws KernelException {
+        for (Connection connection : connections) {
+            connection.close();
+        }
+        companions.close();
+    }
+}

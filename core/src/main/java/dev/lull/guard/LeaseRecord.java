@@ -1,0 +1,74 @@
+package dev.lull.guard;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * What a successor must know to thaw what a dead guard froze; written before FIFREEZE.
+ *
+ * @param bootId the boot it belongs to
+ * @param freezing whether FIFREEZE may have been called: nothing is thawed for a lease that was only armed
+ * @param places where to find the filesystems, in freezing order
+ * @param lease as it was to be told
+ */
+record LeaseRecord(String bootId, boolean freezing, List<Place> places, LeaseView lease) {
+    /**
+     * One filesystem. {@code major:minor} alone is reused.
+     *
+     * @param device its superblock's number
+     * @param uuid its UUID, or {@code -}
+     * @param uniqueMountId the mount it was reached through, 0 if the kernel has no such ids
+     * @param level its place in the stacking order
+     */
+    record Place(String device, String uuid, long uniqueMountId, int level) {}
+
+    byte[] encode() {
+        StringBuilder text = new StringBuilder();
+        text.append("lull-lease 1\n")
+                .append(bootId)
+                .append('\n')
+                .append(freezing ? "freezing" : "armed")
+                .append('\n');
+        for (Place place : places) {
+            text.append(place.device)
+                    .append(' ')
+                    .append(place.uuid)
+                    .append(' ')
+                    .append(place.uniqueMountId);
+            text.append(' ').append(place.level).append('\n');
+        }
+        byte[] head = text.toString().getBytes(StandardCharsets.UTF_8);
+        byte[] view = Wire.encode(lease);
+        byte[] all = Arrays.copyOf(head, head.length + view.length);
+        System.arraycopy(view, 0, all, head.length, view.length);
+        return all;
+    }
+
+    static LeaseRecord decode(byte[] bytes) throws WireException {
+        String[] lines = new String(bytes, StandardCharsets.UTF_8).split("\n", -1);
+        if (lines.length < 5 || !lines[0].equals("lull-lease 1")) {
+            throw new WireException("not a lease's record");
+        }
+        List<Place> places = new ArrayList<>();
+        for (String line : Arrays.asList(lines).subList(3, lines.length - 1)) {
+            String[] fields = line.split(" ", -1);
+            if (fields.length != 4) {
+                throw new WireException("malformed line in a lease's record");
+            }
+            try {
+                places.add(
+                        new Place(
+                                fields[0],
+                                fields[1],
+                                Long.parseLong(fields[2]),
+                                Integer.parseInt(fields[3])));
+            } catch (NumberFormatException e) {
+                throw new WireException("malformed number in a lease's record", e);
+            }
+        }
+        LeaseView lease = Wire.leaseView(lines[lines.length - 1].getBytes(StandardCharsets.UTF_8));
+        return new LeaseRecord(lines[1], lines[2].equals("freezing"), List.copyOf(places), lease);
+    }
+}

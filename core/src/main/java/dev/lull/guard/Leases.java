@@ -1,0 +1,1069 @@
+package dev.lull.guard;
+
+import dev.lull.guard.Reply.Failure;
+import dev.lull.lease.Effect;
+import dev.lull.lease.End;
+import dev.lull.lease.LeaseEvent;
+import dev.lull.lease.LeaseState;
+import dev.lull.lease.Part;
+import dev.lull.lease.Timeouts;
+import dev.lull.lease.Transition;
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
+import dev.lull.linux.Errno;
+import dev.lull.linux.Filesystem;
+import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
+import dev.lull.linux.ThreadStatus;
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The leases of a guard: what clients, threads, companions and time do to them, and what they have done in turn. Belongs
+ * to the guard's loop.
+ */
+final class Leases {
+    /** How often a canary on its way to sleep is looked at: part of every window. */
+    static final Duration WATCH = Duration.ofNanos(20_000);
+
+    private static final int MAX_LEASES = 256;
+
+    /** How long everything but the pre-sync may take in arming. */
+    private static final Duration ARMING = Duration.ofSeconds(10);
+
+    /** A canary that has not come back by then sleeps on somebody else's freeze. */
+    private static final Duration CANARY_PROBE = Duration.ofSeconds(2);
+
+    /** When those who wait for a lease's end are told that something is stuck. */
+    private static final Duration STUCK = Duration.ofSeconds(3);
+
+    /** How long the companions have to close their descriptors before an end is told. */
+    private static final Duration CLEANING = Duration.ofSeconds(1);
+
+    private static final int MEMORY = 1_000;
+    private static final String LETTERS = "abcdefghjkmnpqrstuvwxyz23456789";
+
+    private final Kernel kernel;
+    private final Mailbox mailbox;
+    private final RunDirectory run;
+    private final Companions companions;
+    private final Expedite expedite;
+    private final Preparation preparation;
+    private final SecureRandom random = new SecureRandom();
+    private final AtomicInteger slots = new AtomicInteger();
+    private final Map<String, LiveLease> live = new LinkedHashMap<>();
+
+    /** The ended ones that a client can still ask for; the history on tmpfs has more. */
+    private final Map<String, LeaseView> ended = new LinkedHashMap<>(16, 0.75f, false);
+
+    private long serials;
+
+    Leases(
+            Kernel kernel,
+            Mailbox mailbox,
+            RunDirectory run,
+            Companions companions,
+            Expedite expedite) {
+        this.kernel = kernel;
+        this.mailbox = mailbox;
+        this.run = run;
+        this.companions = companions;
+        this.expedite = expedite;
+        this.preparation = new Preparation(kernel, mailbox, slots);
+    }
+
+    boolean isEmpty() {
+        return live.isEmpty();
+    }
+
+    List<LeaseView> views(long now) {
+        List<LeaseView> views = new ArrayList<>();
+        for (LiveLease lease : live.values()) {
+            views.add(lease.view(now));
+        }
+        return views;
+    }
+
+    // ---- what clients ask
+
+    void arm(Connection connection, Request.Arm arm, long now)
+            throws KernelException, WireException {
+        Optional<List<Descriptor>> directories = connection.takeDescriptors(arm.paths().size());
+        if (directories.isEmpty()) {
+            throw new WireException("one descriptor per path must come with the call");
+        }
+        Optional<Failure> refusal = refusal(arm);
+        if (refusal.isPresent()) {
+            closeAll(directories.get());
+            connection.reply(refusal.get());
+            return;
+        }
+        LiveLease lease =
+                new LiveLease(newId(), ++serials, arm, connection.peer(), connection, now);
+        live.put(lease.id(), lease);
+        preparation.start(lease, directories.get());
+    }
+
+    private Optional<Failure> refusal(Request.Arm arm) {
+        if (arm.protocol() != Wire.PROTOCOL) {
+            return Optional.of(
+                    Failure.of(
+                            Failure.Kind.OTHER_VERSION,
+                            "the guard speaks protocol "
+                                    + Wire.PROTOCOL
+                                    + ", not "
+                                    + arm.protocol(),
+                            "lull guard --stop, and try again"));
+        }
+        if (arm.paths().isEmpty()) {
+            return Optional.of(Failure.of(Failure.Kind.INVALID, "no paths to freeze", ""));
+        }
+        try {
+            new Timeouts(arm.within(), arm.timeout());
+        } catch (IllegalArgumentException e) {
+            String why = e.getMessage();
+            return Optional.of(
+                    Failure.of(Failure.Kind.INVALID, why == null ? "bad timeout" : why, ""));
+        }
+        if (live.size() >= MAX_LEASES) {
+            return Optional.of(
+                    Failure.of(Failure.Kind.FAILED, "too many leases", "lull status shows them"));
+        }
+        return Optional.empty();
+    }
+
+    void freeze(Connection connection, String id, long now) throws IOException {
+        LiveLease lease = live.get(id);
+        if (lease == null) {
+            connection.reply(notHeld(id));
+        } else if (lease.connection != connection) {
+            connection.reply(
+                    Failure.of(
+                            Failure.Kind.NOT_PERMITTED,
+                            "lease " + id + " was armed elsewhere",
+                            ""));
+        } else if (!lease.isPrepared()
+                || lease.awaitingArmed != null
+                || !(lease.state() instanceof LeaseState.Armed)) {
+            connection.reply(
+                    Failure.of(
+                            Failure.Kind.INVALID,
+                            "lease " + id + " is " + lease.state().word(),
+                            ""));
+        } else {
+            lease.awaitingFrozen = connection;
+            // Before FIFREEZE: whoever comes after a guard that died must know what to thaw.
+            run.record(record(lease, true));
+            lease.recorded = true;
+            tellDeadline(lease, now + lease.request().within().toNanos());
+            if (lease.request().expedite()) {
+                lease.expediting = true;
+                if (expedite.begin()) {
+                    companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 1));
+                }
+            }
+            step(lease, new LeaseEvent.Freeze(), now);
+        }
+    }
+
+    void extend(Connection connection, Request.Extend extend, long now) throws KernelException {
+        LiveLease lease = live.get(extend.lease());
+        if (lease == null) {
+            connection.reply(notHeld(extend.lease()));
+            return;
+        }
+        if (!mayAct(connection, lease)) {
+            connection.reply(
+                    Failure.of(
+                            Failure.Kind.NOT_PERMITTED,
+                            "lease " + lease.id() + " belongs to user " + lease.holder().uid(),
+                            ""));
+            return;
+        }
+        if (extend.timeout().isPresent()) {
+            try {
+                Timeouts.of(extend.timeout().get());
+            } catch (IllegalArgumentException e) {
+                String why = e.getMessage();
+                connection.reply(
+                        Failure.of(Failure.Kind.INVALID, why == null ? "bad timeout" : why, ""));
+                return;
+            }
+        }
+        step(lease, new LeaseEvent.Extend(extend.timeout()), now);
+        if (lease.state() instanceof LeaseState.Frozen frozen) {
+            connection.reply(new Reply.Extended(lease.id(), frozen.deadline()));
+        } else {
+            connection.reply(notHeld(lease, now));
+        }
+    }
+
+    void release(Connection connection, String id, long now) throws KernelException {
+        LiveLease lease = live.get(id);
+        if (lease == null) {
+            LeaseView past = past(id);
+            connection.reply(past == null ? notHeld(id) : new Reply.Ended(List.of(past)));
+            return;
+        }
+        boolean holder =
+                lease.connection == connection
+                        || (!lease.request().attached() && mayAct(connection, lease));
+        if (!holder) {
+            connection.reply(
+                    Failure.of(
+                            Failure.Kind.NOT_PERMITTED,
+                            "lease " + id + " is attached to process " + lease.holder().pid(),
+                            "lull thaw " + id + " revokes it"));
+            return;
+        }
+        lease.awaitingEnd.add(connection);
+        lookAtCanaries(lease, now);
+        end(lease, new LeaseEvent.Release(), now);
+    }
+
+    void await(Connection connection, String id, long now) {
+        LiveLease lease = live.get(id);
+        if (lease != null) {
+            lease.awaitingEnd.add(connection);
+            return;
+        }
+        LeaseView past = past(id);
+        connection.reply(past == null ? notHeld(id) : new Reply.Ended(List.of(past)));
+    }
+
+    /** Thaws by lease or everything; by path see {@link #thawOn}. */
+    void thaw(Connection connection, Request.Thaw thaw, long now) throws KernelException {
+        if (thaw.all()) {
+            List<LiveLease> all = List.copyOf(live.values());
+            if (all.isEmpty()) {
+                connection.reply(new Reply.Ended(List.of()));
+                return;
+            }
+            Gathering gathering = new Gathering(connection, all.size());
+            for (LiveLease lease : all) {
+                gatherings.put(lease, gathering);
+                thawByName(lease, connection, now);
+            }
+            return;
+        }
+        String id = thaw.lease().orElse("");
+        LiveLease lease = live.get(id);
+        if (lease == null) {
+            connection.reply(notHeld(id));
+            return;
+        }
+        lease.awaitingEnd.add(connection);
+        thawByName(lease, connection, now);
+    }
+
+    /** A detached lease is released by whoever can name it and may; an attached one is revoked. */
+    private void thawByName(LiveLease lease, Connection connection, long now)
+            throws KernelException {
+        lookAtCanaries(lease, now);
+        if (!lease.request().attached() && mayAct(connection, lease)) {
+            end(lease, new LeaseEvent.Release(), now);
+        } else {
+            end(
+                    lease,
+                    new LeaseEvent.Cut(End.REVOKED, "thawed by process " + connection.peer().pid()),
+                    now);
+        }
+    }
+
+    /** @return false if no lease holds the directory's filesystem, and nothing was done or answered */
+    boolean thawOn(Connection connection, Descriptor directory, long now) throws KernelException {
+        DeviceNumber device = Filesystem.of(kernel, directory).device();
+        for (LiveLease lease : List.copyOf(live.values())) {
+            if (lease.members().stream().anyMatch(m -> m.filesystem().device().equals(device))) {
+                lease.awaitingEnd.add(connection);
+                thawByName(lease, connection, now);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    void revokeAll(String reason, long now) throws KernelException {
+        for (LiveLease lease : List.copyOf(live.values())) {
+            end(lease, new LeaseEvent.Cut(End.REVOKED, reason), now);
+        }
+    }
+
+    /** The connection is closed: attached leases end, and so do detached ones that were never frozen. */
+    void gone(Connection connection) throws KernelException {
+        long now = kernel.bootNanos();
+        for (LiveLease lease : List.copyOf(live.values())) {
+            lease.awaitingEnd.remove(connection);
+            if (lease.connection == connection) {
+                lease.connection = null;
+                boolean unfrozen = !(lease.state() instanceof LeaseState.Frozen);
+                if (lease.request().attached() || unfrozen) {
+                    end(
+                            lease,
+                            new LeaseEvent.Cut(End.ABANDONED, "its holder's connection closed"),
+                            now);
+                }
+            }
+        }
+    }
+
+    private boolean mayAct(Connection connection, LiveLease lease) {
+        return connection.peer().uid() == 0 || connection.peer().uid() == lease.holder().uid();
+    }
+
+    // ---- what threads tell
+
+    void noted(Note note) throws KernelException {
+        long now = kernel.bootNanos();
+        switch (note) {
+            case Note.Prepared n -> prepared(n, now);
+            case Note.Unprepared n -> unprepared(n.lease(), n.failure(), now);
+            case Note.PreSynced n -> preSynced(n, now);
+            case Note.FreezeReturned n ->
+                    step(
+                            n.lease(),
+                            new LeaseEvent.FreezeReturned(
+                                    n.lease().members().indexOf(n.member()), n.errno()),
+                            now);
+            case Note.ThawReturned n ->
+                    step(
+                            n.lease(),
+                            new LeaseEvent.ThawReturned(
+                                    n.lease().members().indexOf(n.member()), n.errno()),
+                            now);
+            case Note.Closed n -> finish(n.lease(), now);
+            case Note.ForeignThawReturned _, Note.CompanionStarted _ ->
+                    throw new IllegalStateException("not about a lease");
+        }
+    }
+
+    private void prepared(Note.Prepared note, long now) throws KernelException {
+        LiveLease lease = note.lease();
+        lease.prepared(note.members());
+        note.members().forEach(Member::start);
+        Optional<LiveLease> other = holderOf(lease);
+        if (other.isPresent()) {
+            Member shared =
+                    lease.members().stream()
+                            .filter(m -> holds(other.get(), m))
+                            .findFirst()
+                            .orElseThrow();
+            unprepared(
+                    lease,
+                    new Failure(
+                            Failure.Kind.FROZEN_BY_OTHER,
+                            "cannot freeze "
+                                    + shared.path()
+                                    + ": "
+                                    + Errno.EBUSY
+                                    + ", lease "
+                                    + other.get().id()
+                                    + " of "
+                                    + other.get().request().program()
+                                    + " holds it",
+                            Optional.of(Errno.EBUSY.name()),
+                            Optional.of(shared.path()),
+                            Optional.of(
+                                    "lull status shows who; lull thaw "
+                                            + other.get().id()
+                                            + " ends it"),
+                            Optional.empty()),
+                    now);
+            return;
+        }
+        try {
+            run.record(record(lease, false));
+            lease.recorded = true;
+        } catch (IOException e) {
+            unprepared(
+                    lease,
+                    Failure.of(Failure.Kind.FAILED, "cannot keep a record: " + e.getMessage(), ""),
+                    now);
+            return;
+        }
+        for (Member member : lease.members()) {
+            if (!member.provable()) {
+                member.keptByCanary = true;
+            }
+        }
+        introduce(lease);
+        if (lease.ended()) {
+            finish(lease, now);
+        }
+    }
+
+    /** Hands the members to the companions that are ready and do not have them yet. */
+    private void introduce(LiveLease lease) {
+        if (!companions.ready() || !lease.isPrepared() || lease.ended()) {
+            return;
+        }
+        boolean retold = false;
+        for (Member member : lease.members()) {
+            if (!member.toldToSentry) {
+                member.toldToSentry = true;
+                companions.tellSentry(
+                        new Signal(
+                                Signal.Kind.KEEP,
+                                member.slot(),
+                                lease.serial(),
+                                member.level(),
+                                Optional.of(member.directory())));
+                retold = true;
+            }
+            if (!member.toldToCanary && member.provable()) {
+                member.toldToCanary = true;
+                member.canaryProcess = companions.canaryPid().orElse(0);
+                member.canaryTold = kernel.bootNanos();
+                companions.tellCanary(
+                        new Signal(
+                                Signal.Kind.KEEP,
+                                member.slot(),
+                                lease.serial(),
+                                0,
+                                Optional.of(member.directory())));
+            }
+        }
+        if (retold) {
+            retellDeadline(lease);
+        }
+    }
+
+    private Optional<LiveLease> holderOf(LiveLease lease) {
+        return live.values().stream()
+                .filter(other -> other != lease)
+                .filter(other -> lease.members().stream().anyMatch(m -> holds(other, m)))
+                .findFirst();
+    }
+
+    private static boolean holds(LiveLease lease, Member member) {
+        return lease.members().stream()
+                .anyMatch(m -> m.filesystem().device().equals(member.filesystem().device()));
+    }
+
+    private void unprepared(LiveLease lease, Failure failure, long now) throws KernelException {
+        Connection waiting = lease.awaitingArmed;
+        lease.awaitingArmed = null;
+        if (waiting != null) {
+            waiting.reply(failure);
+        }
+        if (!lease.ended()) {
+            lease.endUnprepared(new LeaseState.Ended(End.FAILED, failure.message(), List.of()));
+        }
+        finish(lease, now);
+    }
+
+    private void preSynced(Note.PreSynced note, long now) throws KernelException {
+        if (note.errno().isPresent() && note.lease().awaitingArmed != null) {
+            unprepared(
+                    note.lease(),
+                    new Failure(
+                            Failure.Kind.CANNOT_FREEZE,
+                            "cannot write back " + note.member().path() + ": " + note.errno().get(),
+                            Optional.of(note.errno().get().name()),
+                            Optional.of(note.member().path()),
+                            Optional.empty(),
+                            Optional.empty()),
+                    now);
+            return;
+        }
+        note.member().preSynced = true;
+        replyIfArmed(note.lease(), now);
+    }
+
+    private void replyIfArmed(LiveLease lease, long now) {
+        Connection waiting = lease.awaitingArmed;
+        if (waiting != null
+                && !lease.ended()
+                && lease.members().stream().allMatch(m -> m.preSynced)) {
+            lease.awaitingArmed = null;
+            waiting.reply(new Reply.Armed(lease.view(now)));
+        }
+    }
+
+    // ---- what companions tell
+
+    void heard(String companion, Signal signal) throws KernelException {
+        boolean sentry = companion.equals(Companions.SENTRY);
+        long now = kernel.bootNanos();
+        switch (signal.kind()) {
+            case READY -> {
+                for (LiveLease lease : List.copyOf(live.values())) {
+                    introduce(lease);
+                }
+            }
+            case KEPT -> kept(sentry, signal, now);
+            case AWAKE -> {
+                for (LiveLease lease : List.copyOf(live.values())) {
+                    int index = index(lease, signal.slot());
+                    if (index >= 0) {
+                        step(lease, new LeaseEvent.CanaryAwake(index), now);
+                    }
+                }
+            }
+            case FORGOTTEN -> forgotten(sentry, signal, now);
+            case THAWED -> {
+                for (LiveLease lease : List.copyOf(live.values())) {
+                    if (lease.serial() == signal.lease()) {
+                        end(
+                                lease,
+                                new LeaseEvent.Cut(
+                                        End.LOST, "thawed by the sentry: the guard did not run"),
+                                now);
+                    }
+                }
+            }
+            default -> throw new IllegalStateException("a companion does not say " + signal.kind());
+        }
+    }
+
+    private void kept(boolean sentry, Signal signal, long now) {
+        for (LiveLease lease : live.values()) {
+            int index = index(lease, signal.slot());
+            if (index < 0) {
+                continue;
+            }
+            Member member = lease.members().get(index);
+            if (sentry) {
+                member.keptBySentry = true;
+            } else {
+                member.keptByCanary = true;
+                member.canaryThread = (int) signal.value();
+            }
+            if (lease.awaitingArmed != null
+                    && lease.members().stream().allMatch(m -> m.keptBySentry && m.keptByCanary)) {
+                startPreSync(lease, now);
+            }
+        }
+    }
+
+    private void startPreSync(LiveLease lease, long now) {
+        for (Member member : lease.members()) {
+            if (lease.request().presync()) {
+                member.preSync();
+            } else {
+                member.preSynced = true;
+            }
+        }
+        replyIfArmed(lease, now);
+    }
+
+    private void forgotten(boolean sentry, Signal signal, long now) throws KernelException {
+        for (LiveLease lease : List.copyOf(live.values())) {
+            int index = index(lease, signal.slot());
+            if (index >= 0) {
+                Member member = lease.members().get(index);
+                if (sentry) {
+                    member.forgottenBySentry = true;
+                } else {
+                    member.forgottenByCanary = true;
+                }
+                if (lease.ended()) {
+                    finish(lease, now);
+                }
+            }
+        }
+    }
+
+    private static int index(LiveLease lease, int slot) {
+        for (int i = 0; i < lease.members().size(); i++) {
+            if (lease.members().get(i).slot() == slot) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    /** The sentry is gone; another one is being started, and takes everything over when it is ready. */
+    void sentryLost() throws KernelException {
+        for (LiveLease lease : live.values()) {
+            for (Member member : lease.members()) {
+                member.toldToSentry = false;
+                member.keptBySentry = false;
+                member.forgottenBySentry = lease.ended();
+            }
+            if (lease.ended()) {
+                lease.cleaningSince = 0;
+            }
+        }
+        sentryReplaced();
+    }
+
+    /** Without a sentry nothing may stay frozen: its promise is the guard's. */
+    void sentryReplaced() throws KernelException {
+        if (companions.sentryHoped()) {
+            return;
+        }
+        long now = kernel.bootNanos();
+        for (LiveLease lease : List.copyOf(live.values())) {
+            end(lease, new LeaseEvent.Cut(End.REVOKED, "no sentry can be started"), now);
+        }
+    }
+
+    // ---- time
+
+    OptionalLong nextTick() {
+        long next = Long.MAX_VALUE;
+        for (LiveLease lease : live.values()) {
+            OptionalLong tick = lease.state().nextTick();
+            if (tick.isPresent()) {
+                next = Math.min(next, tick.getAsLong());
+            }
+        }
+        return next == Long.MAX_VALUE ? OptionalLong.empty() : OptionalLong.of(next);
+    }
+
+    void tick(long now) throws KernelException {
+        for (LiveLease lease : List.copyOf(live.values())) {
+            OptionalLong next = lease.state().nextTick();
+            if (next.isPresent() && now - next.getAsLong() >= 0) {
+                step(lease, new LeaseEvent.Tick(), now);
+            }
+            if (lease.awaitingArmed != null) {
+                lookAtArming(lease, now);
+            }
+            if (lease.ended()) {
+                finish(lease, now);
+            } else if (lease.state() instanceof LeaseState.Thawing thawing
+                    && now - thawing.since() >= STUCK.toNanos()
+                    && !lease.toldStuck) {
+                tellStuck(lease, now);
+            }
+        }
+    }
+
+    private void lookAtArming(LiveLease lease, long now) throws KernelException {
+        boolean preSyncing =
+                lease.isPrepared()
+                        && lease.members().stream().allMatch(m -> m.keptBySentry && m.keptByCanary);
+        if (lease.isPrepared() && !preSyncing) {
+            for (Member member : lease.members()) {
+                if (member.toldToCanary
+                        && !member.keptByCanary
+                        && now - member.canaryTold >= CANARY_PROBE.toNanos()) {
+                    unprepared(lease, frozenBySomebody(member), now);
+                    return;
+                }
+            }
+        }
+        if (!preSyncing && now - lease.beganNanos() >= ARMING.toNanos()) {
+            String missing =
+                    companions.sentryHoped() && companions.canaryHoped()
+                            ? "sentry and canary do not answer"
+                            : "sentry or canary cannot be started";
+            unprepared(
+                    lease,
+                    Failure.of(Failure.Kind.FAILED, "cannot arm: " + missing, "lull doctor"),
+                    now);
+        }
+    }
+
+    private static Failure frozenBySomebody(Member member) {
+        return new Failure(
+                Failure.Kind.FROZEN_BY_OTHER,
+                "cannot freeze "
+                        + member.path()
+                        + ": "
+                        + Errno.EBUSY
+                        + ", somebody else has frozen it",
+                Optional.of(Errno.EBUSY.name()),
+                Optional.of(member.path()),
+                Optional.of(
+                        "lull doctor --frozen shows who waits for it; lull thaw --foreign "
+                                + member.path()
+                                + " thaws it"),
+                Optional.empty());
+    }
+
+    private void tellStuck(LiveLease lease, long now) {
+        lease.toldStuck = true;
+        List<String> stuck = new ArrayList<>();
+        for (int i = 0; i < lease.members().size(); i++) {
+            Part part = lease.parts().get(i);
+            if (part.phase() != Part.Phase.DONE) {
+                long seconds = Duration.ofNanos(now - part.since()).toSeconds();
+                stuck.add(
+                        lease.members().get(i).path()
+                                + " ("
+                                + lease.members().get(i).view(Optional.of(part), now).phase()
+                                + " since "
+                                + seconds
+                                + " s)");
+            }
+        }
+        Failure failure =
+                new Failure(
+                        Failure.Kind.STUCK,
+                        "lease "
+                                + lease.id()
+                                + " is over, but the kernel does not return from "
+                                + String.join(", ", stuck),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.of(
+                                "lull status tells when it does; dmesg may tell why it does not"),
+                        Optional.of(lease.view(now)));
+        for (Connection waiting : List.copyOf(lease.awaitingEnd)) {
+            waiting.reply(failure);
+        }
+        lease.awaitingEnd.clear();
+        Connection freezing = lease.awaitingFrozen;
+        lease.awaitingFrozen = null;
+        if (freezing != null) {
+            freezing.reply(failure);
+        }
+    }
+
+    /** A killed process with a thread in state D closes nothing until the thaw; it is a dead holder all the same. */
+    void lookAtHolders(long now) throws KernelException {
+        for (LiveLease lease : List.copyOf(live.values())) {
+            if (!lease.request().attached() || lease.holder().pid() == 0 || lease.ended()) {
+                continue;
+            }
+            Optional<ThreadStatus> leader =
+                    kernel.thread(lease.holder().pid(), lease.holder().pid());
+            if (leader.isEmpty() || leader.get().dead() || leader.get().killPending()) {
+                end(lease, new LeaseEvent.Cut(End.ABANDONED, "its holder died"), now);
+            }
+        }
+    }
+
+    // ---- proof
+
+    /** Whether a canary is on its way to sleep. */
+    boolean watching() {
+        for (LiveLease lease : live.values()) {
+            if (lease.state() instanceof LeaseState.Freezing) {
+                for (Part part : lease.parts()) {
+                    if (part.phase() == Part.Phase.WATCHED) {
+                        return true;
+                    }
+                }
+            }
+        }
+        return false;
+    }
+
+    /** Looks whether those on their way to sleep have fallen asleep. */
+    void watch() throws KernelException {
+        for (LiveLease lease : List.copyOf(live.values())) {
+            if (!(lease.state() instanceof LeaseState.Freezing)) {
+                continue;
+            }
+            for (int i = 0; i < lease.parts().size(); i++) {
+                if (lease.parts().get(i).phase() == Part.Phase.WATCHED
+                        && asleep(lease.members().get(i))) {
+                    step(lease, new LeaseEvent.CanaryAsleep(i), kernel.bootNanos());
+                }
+            }
+        }
+    }
+
+    private boolean asleep(Member member) throws KernelException {
+        Optional<ThreadStatus> canary = kernel.thread(member.canaryProcess, member.canaryThread);
+        return canary.isPresent() && canary.get().blocked();
+    }
+
+    /** The last look before our own thaw: a canary that does not sleep has been woken by somebody else's. */
+    private void lookAtCanaries(LiveLease lease, long now) throws KernelException {
+        if (!(lease.state() instanceof LeaseState.Frozen)) {
+            return;
+        }
+        for (int i = 0; i < lease.members().size(); i++) {
+            Member member = lease.members().get(i);
+            if (member.provable() && !asleep(member)) {
+                step(lease, new LeaseEvent.CanaryAwake(i), now);
+            }
+        }
+    }
+
+    // ---- steps and their effects
+
+    private void end(LiveLease lease, LeaseEvent event, long now) throws KernelException {
+        if (lease.ended()) {
+            return;
+        }
+        if (lease.isPrepared()) {
+            step(lease, event, now);
+        } else if (event instanceof LeaseEvent.Cut cut) {
+            // The preparation is still at work and finds out when it is done.
+            lease.endUnprepared(new LeaseState.Ended(cut.end(), cut.reason(), List.of()));
+        }
+    }
+
+    private void step(LiveLease lease, LeaseEvent event, long now) throws KernelException {
+        LeaseState before = lease.state();
+        Transition transition = lease.step(event, now);
+        for (Effect effect : transition.effects()) {
+            Member member = lease.members().get(effect.member());
+            switch (effect) {
+                case Effect.CallFreeze _ -> member.freeze();
+                case Effect.SendCanary _ ->
+                        companions.tellCanary(
+                                Signal.of(Signal.Kind.SLEEP, member.slot(), lease.serial(), 0));
+                case Effect.CallThaw _ -> member.thaw();
+            }
+        }
+        LeaseState after = lease.state();
+        if (lease.expediting && !(after instanceof LeaseState.Freezing) && noneFreezing(lease)) {
+            lease.expediting = false;
+            if (expedite.end()) {
+                companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 0));
+            }
+        }
+        if (after instanceof LeaseState.Frozen frozen && !after.equals(before)) {
+            tellDeadline(lease, frozen.deadline().orElse(Long.MAX_VALUE));
+            Connection waiting = lease.awaitingFrozen;
+            if (!(before instanceof LeaseState.Frozen) && waiting != null) {
+                lease.awaitingFrozen = null;
+                waiting.reply(new Reply.Frozen(lease.id(), frozen.deadline()));
+            }
+        }
+        if (after instanceof LeaseState.Ended) {
+            finish(lease, now);
+        }
+    }
+
+    private static boolean noneFreezing(LiveLease lease) {
+        return lease.parts().stream().noneMatch(p -> p.phase() == Part.Phase.FREEZING);
+    }
+
+    private void tellDeadline(LiveLease lease, long deadline) {
+        companions.tellSentry(Signal.of(Signal.Kind.DEADLINE, 0, lease.serial(), deadline));
+    }
+
+    /** Tells a successor of the sentry what its predecessor knew. */
+    private void retellDeadline(LiveLease lease) {
+        OptionalLong next = lease.state().nextTick();
+        if (lease.state() instanceof LeaseState.Frozen frozen) {
+            tellDeadline(lease, frozen.deadline().orElse(Long.MAX_VALUE));
+        } else if (lease.atWork() && next.isPresent()) {
+            tellDeadline(lease, next.getAsLong());
+        }
+    }
+
+    /**
+     * Puts an ended lease away: first everybody closes their descriptors, so that the filesystem can be unmounted by
+     * whoever is told of the end.
+     */
+    private void finish(LiveLease lease, long now) throws KernelException {
+        if (!live.containsKey(lease.id())) {
+            return;
+        }
+        if (lease.cleaningSince == 0) {
+            if (!lease.isPrepared() && lease.awaitingArmed != null) {
+                // Cut while its preparation was at work, which will come here again.
+                return;
+            }
+            lease.cleaningSince = now;
+            lease.endedNow();
+            for (Member member : lease.members()) {
+                companions.tellSentry(
+                        Signal.of(Signal.Kind.FORGET, member.slot(), lease.serial(), 0));
+                companions.tellCanary(
+                        Signal.of(Signal.Kind.FORGET, member.slot(), lease.serial(), 0));
+                member.forgottenBySentry |= !member.toldToSentry;
+                member.forgottenByCanary |= !member.toldToCanary;
+                member.end();
+            }
+        }
+        boolean clean =
+                lease.members().stream()
+                        .allMatch(m -> m.forgottenBySentry && m.forgottenByCanary && m.closed());
+        if (clean || now - lease.cleaningSince >= CLEANING.toNanos()) {
+            putAway(lease, now);
+        }
+    }
+
+    private void putAway(LiveLease lease, long now) {
+        live.remove(lease.id());
+        LeaseView view = lease.view(now);
+        ended.put(lease.id(), view);
+        if (ended.size() > MEMORY) {
+            ended.remove(ended.keySet().iterator().next());
+        }
+        try {
+            if (lease.recorded) {
+                run.remember(view);
+                run.forget(lease.id());
+            }
+        } catch (IOException e) {
+            // tmpfs is full or gone: the end itself stands, and is told.
+            ended.put(lease.id(), view);
+        }
+        Connection freezing = lease.awaitingFrozen;
+        lease.awaitingFrozen = null;
+        if (freezing != null) {
+            freezing.reply(notFrozen(view));
+        }
+        for (Connection waiting : lease.awaitingEnd) {
+            waiting.reply(new Reply.Ended(List.of(view)));
+        }
+        Gathering gathering = gatherings.remove(lease);
+        if (gathering != null) {
+            gathering.add(view);
+        }
+    }
+
+    private static Failure notFrozen(LeaseView view) {
+        for (LeaseView.FilesystemView filesystem : view.filesystems()) {
+            if (filesystem.errno().isEmpty() || !view.state().equals(End.FAILED.word())) {
+                continue;
+            }
+            String errno = filesystem.errno().get();
+            Failure.Kind kind =
+                    switch (errno) {
+                        case "EBUSY" -> Failure.Kind.FROZEN_BY_OTHER;
+                        case "EPERM", "EACCES" -> Failure.Kind.NOT_PERMITTED;
+                        default -> Failure.Kind.CANNOT_FREEZE;
+                    };
+            return new Failure(
+                    kind,
+                    "cannot freeze "
+                            + filesystem.path()
+                            + " ("
+                            + filesystem.type()
+                            + "): "
+                            + view.reason().replaceFirst("^cannot freeze: ", ""),
+                    Optional.of(errno),
+                    Optional.of(filesystem.path()),
+                    hint(errno, filesystem),
+                    Optional.of(view));
+        }
+        return new Failure(
+                view.state().equals(End.FAILED.word())
+                        ? Failure.Kind.CANNOT_FREEZE
+                        : Failure.Kind.NOT_HELD,
+                "not frozen: " + view.reason(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.of(view));
+    }
+
+    private static Optional<String> hint(String errno, LeaseView.FilesystemView filesystem) {
+        return switch (errno) {
+            case "EBUSY" ->
+                    Optional.of(
+                            "somebody else has frozen it; lull doctor --frozen shows who waits for it, lull thaw --foreign "
+                                    + filesystem.path()
+                                    + " thaws it");
+            case "EOPNOTSUPP" ->
+                    Optional.of(
+                            filesystem.type()
+                                    + " cannot freeze; btrfs, ext2, ext3, ext4, f2fs, jfs, nilfs2 and xfs can");
+            default -> Optional.empty();
+        };
+    }
+
+    // ---- small things
+
+    /** Answers one client when several leases have ended. */
+    private static final class Gathering {
+        private final Connection connection;
+        private final int expected;
+        private final List<LeaseView> views = new ArrayList<>();
+
+        Gathering(Connection connection, int expected) {
+            this.connection = connection;
+            this.expected = expected;
+        }
+
+        void add(LeaseView view) {
+            views.add(view);
+            if (views.size() == expected) {
+                connection.reply(new Reply.Ended(views));
+            }
+        }
+    }
+
+    private final Map<LiveLease, Gathering> gatherings = new LinkedHashMap<>();
+
+    private @Nullable LeaseView past(String id) {
+        LeaseView remembered = ended.get(id);
+        if (remembered != null) {
+            return remembered;
+        }
+        try {
+            return run.history(MEMORY).stream()
+                    .filter(view -> view.id().equals(id))
+                    .findFirst()
+                    .orElse(null);
+        } catch (IOException e) {
+            // A history that cannot be read knows nothing of it.
+            return null;
+        }
+    }
+
+    private Failure notHeld(String id) {
+        LeaseView past = past(id);
+        if (past == null) {
+            return Failure.of(
+                    Failure.Kind.NO_SUCH_LEASE,
+                    "no such lease: " + id,
+                    "lull status lists the leases");
+        }
+        return notHeld(past);
+    }
+
+    private static Failure notHeld(LiveLease lease, long now) {
+        return lease.state() instanceof LeaseState.Armed
+                ? Failure.of(Failure.Kind.INVALID, "lease " + lease.id() + " is not frozen yet", "")
+                : notHeld(lease.view(now));
+    }
+
+    /** EINVAL, as FIFREEZE_RESET_TIMEOUT of 2008 answers: whatever was taken under the lease is to be thrown away. */
+    private static Failure notHeld(LeaseView view) {
+        return new Failure(
+                Failure.Kind.NOT_HELD,
+                "lease "
+                        + view.id()
+                        + " is not held: "
+                        + Errno.EINVAL
+                        + ", "
+                        + view.state()
+                        + ", "
+                        + view.reason(),
+                Optional.of(Errno.EINVAL.name()),
+                Optional.empty(),
+                Optional.of("a snapshot taken under it is not consistent: throw it away"),
+                Optional.of(view));
+    }
+
+    private LeaseRecord record(LiveLease lease, boolean freezing) throws KernelException {
+        List<LeaseRecord.Place> places = new ArrayList<>();
+        for (Member member : lease.members()) {
+            places.add(
+                    new LeaseRecord.Place(
+                            member.filesystem().device().toString(),
+                            member.filesystem().uuid().orElse("-"),
+                            member.filesystem().uniqueMountId(),
+                            member.level()));
+        }
+        return new LeaseRecord(kernel.bootId(), freezing, places, lease.view(kernel.bootNanos()));
+    }
+
+    private String newId() {
+        StringBuilder id = new StringBuilder();
+        for (int i = 0; i < 8; i++) {
+            id.append(LETTERS.charAt(random.nextInt(LETTERS.length())));
+        }
+        return live.containsKey(id.toString()) || ended.containsKey(id.toString())
+                ? newId()
+                : id.toString();
+    }
+
+    private static void closeAll(List<Descriptor> descriptors) throws KernelException {
+        for (Descriptor descriptor : descriptors) {
+            descriptor.close();
+        }
+    }
+}

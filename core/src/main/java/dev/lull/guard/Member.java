@@ -1,0 +1,248 @@
+package dev.lull.guard;
+
+import dev.lull.lease.Part;
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.Errno;
+import dev.lull.linux.Filesystem;
+import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.LinkedBlockingQueue;
+
+/**
+ * One filesystem of a lease in the guard: its descriptors, and the one thread that makes its calls, so that one which is
+ * stuck in the kernel delays no other. The thread's calls are measured; everything else belongs to the guard's loop.
+ */
+final class Member {
+    private enum Order {
+        PRE_SYNC,
+        FREEZE,
+        THAW,
+        END
+    }
+
+    private final Kernel kernel;
+    private final Mailbox mailbox;
+    private final LiveLease lease;
+    private final int slot;
+    private final String path;
+    private final Filesystem filesystem;
+    private final Descriptor directory;
+    private final List<Descriptor> backing;
+    private final int level;
+    private final LinkedBlockingQueue<Order> orders = new LinkedBlockingQueue<>();
+    private final Thread thread;
+
+    private volatile long freezeCalled;
+    private volatile long freezeReturned;
+    private volatile long thawCalled;
+    private volatile long thawReturned;
+    private volatile boolean closed;
+
+    int canaryProcess;
+    int canaryThread;
+    long canaryTold;
+    boolean toldToSentry;
+    boolean toldToCanary;
+    boolean keptBySentry;
+    boolean keptByCanary;
+    boolean preSynced;
+    boolean forgottenBySentry;
+    boolean forgottenByCanary;
+
+    /**
+     * @param path as the user named it
+     * @param directory an open directory of the filesystem; owned by the member from now on
+     * @param backing the files below the filesystem; owned likewise
+     */
+    Member(
+            Kernel kernel,
+            Mailbox mailbox,
+            LiveLease lease,
+            int slot,
+            String path,
+            Filesystem filesystem,
+            Descriptor directory,
+            List<Descriptor> backing,
+            int level) {
+        this.kernel = kernel;
+        this.mailbox = mailbox;
+        this.lease = lease;
+        this.slot = slot;
+        this.path = path;
+        this.filesystem = filesystem;
+        this.directory = directory;
+        this.backing = List.copyOf(backing);
+        this.level = level;
+        this.thread = new Thread(null, this::work, "fs-" + slot, 256 * 1024);
+        this.thread.setDaemon(true);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    int slot() {
+        return slot;
+    }
+
+    String path() {
+        return path;
+    }
+
+    Filesystem filesystem() {
+        return filesystem;
+    }
+
+    Descriptor directory() {
+        return directory;
+    }
+
+    int level() {
+        return level;
+    }
+
+    /** See {@link dev.lull.lease.Terms.Member#provable()}. */
+    boolean provable() {
+        return !filesystem.readOnly();
+    }
+
+    long freezeCalled() {
+        return freezeCalled;
+    }
+
+    long thawReturned() {
+        return thawReturned;
+    }
+
+    void preSync() {
+        orders.add(Order.PRE_SYNC);
+    }
+
+    void freeze() {
+        orders.add(Order.FREEZE);
+    }
+
+    void thaw() {
+        orders.add(Order.THAW);
+    }
+
+    /** Ends the thread and closes the descriptors; at once, unless a call is stuck. */
+    void end() {
+        orders.add(Order.END);
+    }
+
+    /** Whether the descriptors are closed. */
+    boolean closed() {
+        return closed;
+    }
+
+    private void work() {
+        while (true) {
+            Order order;
+            try {
+                order = orders.take();
+            } catch (InterruptedException e) {
+                // Nobody interrupts this thread; a filesystem without its thread could not be
+                // thawed.
+                continue;
+            }
+            switch (order) {
+                case PRE_SYNC ->
+                        mailbox.post(
+                                new Note.PreSynced(
+                                        lease,
+                                        this,
+                                        attempt(() -> PreSync.rounds(kernel, directory, backing))));
+                case FREEZE ->
+                        mailbox.post(
+                                new Note.FreezeReturned(lease, this, attempt(this::callFreeze)));
+                case THAW ->
+                        mailbox.post(new Note.ThawReturned(lease, this, attempt(this::callThaw)));
+                case END -> {
+                    closeAll();
+                    closed = true;
+                    mailbox.post(new Note.Closed(lease));
+                    return;
+                }
+            }
+        }
+    }
+
+    private interface Call {
+        void run() throws KernelException;
+    }
+
+    private static Optional<Errno> attempt(Call call) {
+        try {
+            call.run();
+            return Optional.empty();
+        } catch (KernelException e) {
+            return Optional.of(e.errno());
+        }
+    }
+
+    private void callFreeze() throws KernelException {
+        if (lease.request().presync()) {
+            PreSync.once(kernel, directory, backing);
+        }
+        freezeCalled = kernel.bootNanos();
+        try {
+            kernel.freeze(directory);
+        } finally {
+            freezeReturned = kernel.bootNanos();
+        }
+    }
+
+    private void callThaw() throws KernelException {
+        thawCalled = kernel.bootNanos();
+        try {
+            kernel.thaw(directory);
+        } finally {
+            thawReturned = kernel.bootNanos();
+        }
+    }
+
+    private void closeAll() {
+        List<Descriptor> all = new ArrayList<>(backing);
+        all.add(directory);
+        for (Descriptor descriptor : all) {
+            try {
+                descriptor.close();
+            } catch (KernelException e) {
+                // close(2) frees the number whatever it answers; there is nothing to undo.
+                continue;
+            }
+        }
+    }
+
+    /** As it is told to clients. */
+    LeaseView.FilesystemView view(Optional<Part> part, long now) {
+        return new LeaseView.FilesystemView(
+                path,
+                filesystem.device().toString(),
+                filesystem.type(),
+                filesystem.source(),
+                filesystem.uuid(),
+                part.map(p -> word(p.phase())).orElse("idle"),
+                part.map(Part::since).orElse(now),
+                span(freezeCalled, freezeReturned),
+                span(thawCalled, thawReturned),
+                part.flatMap(Part::errno).map(Errno::name));
+    }
+
+    private static String word(Part.Phase phase) {
+        return switch (phase) {
+            case WATCHED, PROVEN -> "frozen";
+            default -> phase.name().toLowerCase(Locale.ROOT);
+        };
+    }
+
+    private static OptionalLong span(long from, long to) {
+        return to == 0 ? OptionalLong.empty() : OptionalLong.of(to - from);
+    }
+}

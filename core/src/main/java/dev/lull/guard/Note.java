@@ -1,0 +1,34 @@
+package dev.lull.guard;
+
+import dev.lull.linux.Errno;
+import java.util.List;
+import java.util.Optional;
+
+/** What a thread that may block tells the guard's loop, which may not. */
+sealed interface Note {
+    /** The lease's members are known, in freezing order. */
+    record Prepared(LiveLease lease, List<Member> members) implements Note {}
+
+    /** It cannot be prepared; the descriptors are closed. */
+    record Unprepared(LiveLease lease, Reply.Failure failure) implements Note {}
+
+    /** The pre-sync rounds of a member are over; a failure is one that the freeze would meet as well. */
+    record PreSynced(LiveLease lease, Member member, Optional<Errno> errno) implements Note {}
+
+    /** FIFREEZE returned. */
+    record FreezeReturned(LiveLease lease, Member member, Optional<Errno> errno) implements Note {}
+
+    /** FITHAW returned. */
+    record ThawReturned(LiveLease lease, Member member, Optional<Errno> errno) implements Note {}
+
+    /** A member's descriptors are closed. */
+    record Closed(LiveLease lease) implements Note {}
+
+    /** A thaw that somebody asked for by name, of a filesystem that no lease holds, returned. */
+    record ForeignThawReturned(Connection connection, String path, Optional<Errno> errno)
+            implements Note {}
+
+    /** A companion process was started, or could not be. */
+    record CompanionStarted(String name, Optional<Companion> companion, String trouble)
+            implements Note {}
+}

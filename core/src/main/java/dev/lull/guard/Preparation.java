@@ -1,0 +1,178 @@
+package dev.lull.guard;
+
+import dev.lull.linux.BlockStack;
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
+import dev.lull.linux.Errno;
+import dev.lull.linux.Filesystem;
+import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
+import dev.lull.linux.Mount;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * From the descriptors of a request to the members of a lease: which filesystems they are, what lies below them, and in
+ * which order they freeze. May block, so it has a thread of its own.
+ */
+final class Preparation {
+    private final Kernel kernel;
+    private final Mailbox mailbox;
+    private final AtomicInteger slots;
+
+    Preparation(Kernel kernel, Mailbox mailbox, AtomicInteger slots) {
+        this.kernel = kernel;
+        this.mailbox = mailbox;
+        this.slots = slots;
+    }
+
+    void start(LiveLease lease, List<Descriptor> directories) {
+        Thread thread =
+                new Thread(
+                        null, () -> run(lease, directories), "prepare-" + lease.id(), 512 * 1024);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private record Found(
+            String path, Descriptor directory, Filesystem filesystem, BlockStack stack) {}
+
+    private void run(LiveLease lease, List<Descriptor> directories) {
+        try {
+            List<Found> found =
+                    identify(lease.request().paths(), directories, mountsOf(lease.holder().pid()));
+            mailbox.post(new Note.Prepared(lease, members(lease, found)));
+        } catch (KernelException e) {
+            close(directories);
+            mailbox.post(
+                    new Note.Unprepared(
+                            lease,
+                            new Reply.Failure(
+                                    Reply.Failure.Kind.INVALID,
+                                    "cannot prepare: " + e.getMessage(),
+                                    Optional.of(e.errno().name()),
+                                    Optional.of(e.subject()),
+                                    Optional.empty(),
+                                    Optional.empty())));
+        } catch (RuntimeException e) {
+            close(directories);
+            mailbox.post(
+                    new Note.Unprepared(
+                            lease,
+                            Reply.Failure.of(
+                                    Reply.Failure.Kind.FAILED,
+                                    "cannot prepare: " + e,
+                                    "this is a bug")));
+        }
+    }
+
+    /** A client in another mount namespace opened its directories through mounts that only its own table has. */
+    private List<Mount> mountsOf(int pid) throws KernelException {
+        try {
+            return pid == 0 ? kernel.mounts() : kernel.mountsOf(pid);
+        } catch (KernelException e) {
+            if (!e.errno().equals(Errno.ENOENT) && !e.errno().equals(Errno.ESRCH)) {
+                throw e;
+            }
+            return kernel.mounts();
+        }
+    }
+
+    private List<Found> identify(
+            List<String> paths, List<Descriptor> directories, List<Mount> table)
+            throws KernelException {
+        List<Found> found = new ArrayList<>();
+        Set<DeviceNumber> seen = new HashSet<>();
+        for (int i = 0; i < directories.size(); i++) {
+            Descriptor directory = directories.get(i);
+            if (!kernel.status(directory).isDirectory()) {
+                throw new KernelException("open directory", paths.get(i), Errno.ENOTDIR);
+            }
+            Filesystem filesystem = Filesystem.of(kernel, directory, table);
+            if (seen.add(filesystem.device())) {
+                found.add(
+                        new Found(
+                                paths.get(i),
+                                directory,
+                                filesystem,
+                                BlockStack.under(kernel, directory, table)));
+            } else {
+                directory.close();
+            }
+        }
+        return found;
+    }
+
+    private List<Member> members(LiveLease lease, List<Found> found) throws KernelException {
+        Map<DeviceNumber, Integer> levels = levels(found);
+        List<Member> members = new ArrayList<>();
+        for (Found one : found) {
+            members.add(
+                    new Member(
+                            kernel,
+                            mailbox,
+                            lease,
+                            slots.incrementAndGet(),
+                            one.path(),
+                            one.filesystem(),
+                            one.directory(),
+                            backingFiles(one.stack()),
+                            levels.getOrDefault(one.filesystem().device(), 0)));
+        }
+        members.sort(Comparator.comparingInt(Member::level));
+        return members;
+    }
+
+    /** The files behind loop devices, to be written back; fsync(2) of a file that is not the one does no harm. */
+    private List<Descriptor> backingFiles(BlockStack stack) throws KernelException {
+        List<Descriptor> files = new ArrayList<>();
+        for (BlockStack.Layer layer : stack.layers()) {
+            if (layer instanceof BlockStack.Loop loop && loop.filesystem().isPresent()) {
+                try {
+                    files.add(kernel.openRead(Path.of(loop.backingFile())));
+                } catch (KernelException e) {
+                    if (!e.errno().equals(Errno.ENOENT)) {
+                        throw e;
+                    }
+                }
+            }
+        }
+        return files;
+    }
+
+    /** How many filesystems of the set lie above each, at the most: those are frozen before it. */
+    private static Map<DeviceNumber, Integer> levels(List<Found> found) {
+        Map<DeviceNumber, Integer> levels = new HashMap<>();
+        // A chain can be no longer than the set; each round settles one more floor.
+        for (int round = 0; round < found.size(); round++) {
+            for (Found upper : found) {
+                int above = levels.getOrDefault(upper.filesystem().device(), 0) + 1;
+                for (DeviceNumber lower : upper.stack().lowerFilesystems()) {
+                    if (found.stream().anyMatch(f -> f.filesystem().device().equals(lower))) {
+                        levels.merge(lower, above, Math::max);
+                    }
+                }
+            }
+        }
+        return levels;
+    }
+
+    private static void close(List<Descriptor> descriptors) {
+        for (Descriptor descriptor : descriptors) {
+            try {
+                descriptor.close();
+            } catch (KernelException e) {
+                // close(2) frees the number whatever it answers.
+                continue;
+            }
+        }
+    }
+}

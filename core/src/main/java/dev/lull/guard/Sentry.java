@@ -1,0 +1,321 @@
+package dev.lull.guard;
+
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.Errno;
+import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
+import dev.lull.linux.LinuxKernel;
+import dev.lull.linux.PollInterest;
+import dev.lull.linux.ThreadStatus;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The process that thaws when the guard cannot. It holds its own descriptors and the deadlines, and thaws one grace
+ * after a deadline whatever it hears or does not hear; and at once when the guard is dead, or has been stopped.
+ *
+ * <p>A closed socket alone does not tell: a guard killed with one thread in state D becomes a zombie whose descriptors
+ * stay open, and one that is stopped closes nothing. So the guard's state is looked at as well while anything can be
+ * frozen.
+ */
+final class Sentry {
+    /** How long after a deadline the sentry thaws. */
+    static final Duration GRACE = Duration.ofMillis(900);
+
+    private static final Duration LOOK = Duration.ofMillis(150);
+    private static final Duration RETRY = Duration.ofMillis(20);
+
+    private final Kernel kernel;
+    private final Descriptor guard;
+    private final int guardPid;
+    private final Descriptor guardProcess;
+    private final Map<Integer, Post> posts = new HashMap<>();
+    private final Map<Long, Long> deadlines = new HashMap<>();
+    private volatile boolean guardGone;
+    private boolean expedited;
+    private int looksStopped;
+
+    private Sentry(Kernel kernel, Descriptor guard, int guardPid) throws KernelException {
+        this.kernel = kernel;
+        this.guard = guard;
+        this.guardPid = guardPid;
+        this.guardProcess = kernel.openProcess(guardPid);
+    }
+
+    /** Started by the guard, with its end of a socket as descriptor 0. Arguments: run directory, the guard's pid. */
+    public static void main(String[] arguments) throws KernelException {
+        Kernel kernel = new LinuxKernel();
+        Descriptor guard = Companion.inheritedSocket(kernel);
+        Hardening.apply(kernel, -1000);
+        Hardening.standOn(kernel, Path.of(arguments[0]));
+        Sentry sentry = new Sentry(kernel, guard, Integer.parseInt(arguments[1]));
+        sentry.warmUp();
+        sentry.run();
+        Runtime.getRuntime().halt(0);
+    }
+
+    /** Loads every class of the way to a thaw while files can still be read: FITHAW on a socket changes nothing. */
+    private void warmUp() throws KernelException {
+        Post post = new Post(-1, -1, 0, kernel.duplicate(guard));
+        post.thread.start();
+        post.order();
+        post.forget();
+        guardLooksDead();
+    }
+
+    private void run() throws KernelException {
+        tell(Signal.of(Signal.Kind.READY, 0, 0, kernel.processId()));
+        while (!guardGone || anyAtWork()) {
+            boolean heard = !guardGone && hear();
+            if (heard) {
+                continue;
+            }
+            if (!guardGone && (!deadlines.isEmpty() || expedited) && guardLooksDead()) {
+                guardGone = true;
+            }
+            if (guardGone) {
+                takeOver();
+            }
+            thawOverdue();
+            rest();
+        }
+    }
+
+    /** Takes one signal if there is one. All that is waiting is heard before any deadline is looked at. */
+    private boolean hear() throws KernelException {
+        switch (Signal.receive(kernel, guard)) {
+            case Signal.Received.One one -> {
+                handle(one.signal());
+                return true;
+            }
+            case Signal.Received.Nothing _ -> {
+                return false;
+            }
+            case Signal.Received.Gone _ -> {
+                guardGone = true;
+                return false;
+            }
+        }
+    }
+
+    private void handle(Signal signal) throws KernelException {
+        switch (signal.kind()) {
+            case KEEP -> {
+                Optional<Descriptor> filesystem = signal.descriptor();
+                if (filesystem.isPresent()) {
+                    Post post =
+                            new Post(
+                                    signal.slot(),
+                                    signal.lease(),
+                                    (int) signal.value(),
+                                    filesystem.get());
+                    posts.put(signal.slot(), post);
+                    post.thread.start();
+                    tell(Signal.of(Signal.Kind.KEPT, signal.slot(), signal.lease(), 0));
+                }
+            }
+            case DEADLINE -> deadlines.put(signal.lease(), signal.value());
+            case FORGET -> {
+                Post post = posts.remove(signal.slot());
+                if (post != null) {
+                    post.forget();
+                    if (posts.values().stream().noneMatch(p -> p.lease == post.lease)) {
+                        deadlines.remove(post.lease);
+                    }
+                }
+                tell(Signal.of(Signal.Kind.FORGOTTEN, signal.slot(), signal.lease(), 0));
+            }
+            case EXPEDITED -> expedited = signal.value() == 1;
+            default -> throw new IllegalStateException("a sentry is not told " + signal.kind());
+        }
+    }
+
+    private boolean guardLooksDead() throws KernelException {
+        if (kernel.poll(List.of(PollInterest.readable(guardProcess)), Duration.ZERO)[0] != 0) {
+            return true;
+        }
+        Optional<ThreadStatus> leader = kernel.thread(guardPid, guardPid);
+        if (leader.isEmpty() || leader.get().dead() || leader.get().killPending()) {
+            return true;
+        }
+        // Once can be somebody who looks with a debugger; a guard that stays stopped keeps no
+        // deadline.
+        looksStopped = leader.get().stopped() ? looksStopped + 1 : 0;
+        return looksStopped > 2;
+    }
+
+    /** Nobody can extend, release or prove any lease now: all that can be frozen is thawed. */
+    private void takeOver() {
+        if (expedited) {
+            expedited = false;
+            try {
+                kernel.writeKnob(Expedite.KNOB, "0");
+            } catch (KernelException e) {
+                // The thaws matter more; doctor shows a knob that was left on.
+                LockSupport.unpark(Thread.currentThread());
+            }
+        }
+        deadlines.replaceAll((_, _) -> Long.MIN_VALUE);
+    }
+
+    private void thawOverdue() throws KernelException {
+        long now = kernel.bootNanos();
+        List<Long> overdue = new ArrayList<>();
+        for (Map.Entry<Long, Long> entry : deadlines.entrySet()) {
+            if (entry.getValue() == Long.MIN_VALUE
+                    || (entry.getValue() != Long.MAX_VALUE
+                            && now - entry.getValue() >= GRACE.toNanos())) {
+                overdue.add(entry.getKey());
+            }
+        }
+        for (long lease : overdue) {
+            deadlines.remove(lease);
+            thaw(lease);
+            if (!guardGone) {
+                tell(Signal.of(Signal.Kind.THAWED, 0, lease, 0));
+            }
+        }
+    }
+
+    /** Lowest filesystems first, each waited for a little: one that is stuck must not keep the others. */
+    private void thaw(long lease) {
+        List<Post> stack = new ArrayList<>();
+        for (Post post : posts.values()) {
+            if (post.lease == lease) {
+                stack.add(post);
+            }
+        }
+        stack.sort((a, b) -> Integer.compare(b.level, a.level));
+        for (int i = 0; i < stack.size(); i++) {
+            if (i > 0 && stack.get(i).level < stack.get(i - 1).level) {
+                awaitThawed(stack.subList(0, i));
+            }
+            stack.get(i).order();
+        }
+    }
+
+    private void awaitThawed(List<Post> below) {
+        long until = kernel.bootNanos() + Duration.ofMillis(50).toNanos();
+        while (kernel.bootNanos() - until < 0 && below.stream().anyMatch(p -> !p.tried)) {
+            LockSupport.parkNanos(Duration.ofMillis(1).toNanos());
+        }
+    }
+
+    private boolean anyAtWork() {
+        return posts.values().stream().anyMatch(p -> p.ordered && p.thread.isAlive());
+    }
+
+    private void rest() throws KernelException {
+        if (guardGone) {
+            LockSupport.parkNanos(RETRY.toNanos());
+            return;
+        }
+        List<PollInterest> interest =
+                List.of(PollInterest.readable(guard), PollInterest.readable(guardProcess));
+        Duration timeout = null;
+        if (!deadlines.isEmpty() || expedited) {
+            timeout = LOOK;
+            long now = kernel.bootNanos();
+            for (long deadline : deadlines.values()) {
+                if (deadline != Long.MAX_VALUE) {
+                    long left = Math.max(deadline + GRACE.toNanos() - now, 0);
+                    timeout = left < timeout.toNanos() ? Duration.ofNanos(left) : timeout;
+                }
+            }
+        }
+        if (kernel.poll(interest, timeout)[1] != 0) {
+            // What the guard said before it died comes first: it may have said that all is thawed.
+            while (hear()) {
+                LockSupport.unpark(Thread.currentThread());
+            }
+            guardGone = true;
+        }
+    }
+
+    private void tell(Signal signal) throws KernelException {
+        try {
+            if (!signal.send(kernel, guard)) {
+                // Not being heard is no reason to stop keeping deadlines.
+                looksStopped++;
+            }
+        } catch (KernelException e) {
+            if (!e.errno().equals(Errno.EPIPE) && !e.errno().equals(Errno.ECONNRESET)) {
+                throw e;
+            }
+            guardGone = true;
+        }
+    }
+
+    private boolean guardWhollyGone() throws KernelException {
+        return kernel.poll(List.of(PollInterest.readable(guardProcess)), Duration.ZERO)[0] != 0;
+    }
+
+    /** One filesystem's descriptor and the thread that thaws it. */
+    private final class Post implements Runnable {
+        private final long lease;
+        private final int level;
+        private final Descriptor filesystem;
+        private final Thread thread;
+        private volatile boolean ordered;
+        private volatile boolean forgotten;
+        private volatile boolean tried;
+
+        Post(int slot, long lease, int level, Descriptor filesystem) {
+            this.lease = lease;
+            this.level = level;
+            this.filesystem = filesystem;
+            this.thread = new Thread(null, this, "sentry-" + slot, Companion.STACK);
+            this.thread.setDaemon(true);
+        }
+
+        void order() {
+            ordered = true;
+            LockSupport.unpark(thread);
+        }
+
+        void forget() throws KernelException {
+            forgotten = true;
+            LockSupport.unpark(thread);
+            if (!ordered) {
+                filesystem.close();
+            }
+        }
+
+        @Override
+        public void run() {
+            while (!ordered && !forgotten) {
+                LockSupport.park(this);
+            }
+            try {
+                while (ordered && !forgotten && !thawed()) {
+                    LockSupport.parkNanos(RETRY.toNanos());
+                }
+                filesystem.close();
+            } catch (KernelException e) {
+                tried = true;
+            }
+        }
+
+        /**
+         * One FITHAW. EINVAL is "not frozen" and also "still freezing": while a thread of the guard can be inside
+         * FIFREEZE the freeze can yet complete, and is thawed then.
+         */
+        private boolean thawed() throws KernelException {
+            boolean last = guardWhollyGone();
+            try {
+                kernel.thaw(filesystem);
+                tried = true;
+                return true;
+            } catch (KernelException e) {
+                tried = true;
+                return last || !e.errno().equals(Errno.EINVAL);
+            }
+        }
+    }
+}
