@@ -12,7 +12,9 @@ module dev.lull.core {
     exports dev.lull.plan;
     exports dev.lull.backup;
     exports dev.lull.snapshot;
+    exports dev.lull.snapshot.btrfs;
     exports dev.lull.snapshot.command;
+    exports dev.lull.snapshot.reflink;
 
 // Each package is exported as soon as it has a type: javac refuses an empty one.
 }

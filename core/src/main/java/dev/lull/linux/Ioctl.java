@@ -11,6 +11,11 @@ final class Ioctl {
     static final long FICLONE = 0x4004_9409L;
     static final long FS_IOC_FIEMAP = 0xC020_660BL;
 
+    /** _IOR('f', 1, long) and _IOW('f', 2, long), but of an int (ioctl_iflags(2)). */
+    static final long FS_IOC_GETFLAGS = 0x8008_6601L;
+
+    static final long FS_IOC_SETFLAGS = 0x4008_6602L;
+
     /** _IOR(0x15, 0, struct fsuuid2), Linux 6.9. */
     static final long FS_IOC_GETFSUUID = 0x8011_1500L;
 

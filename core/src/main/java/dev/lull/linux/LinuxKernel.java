@@ -54,7 +54,11 @@ public final class LinuxKernel implements Kernel {
     private static final int EXTENT_FLAGS = 40;
     private static final int EXTENTS_PER_CALL = 256;
     private static final int FIEMAP_EXTENT_LAST = 0x1;
+
     private static final int FIEMAP_EXTENT_SHARED = 0x2000;
+
+    /** include/uapi/linux/fs.h. */
+    private static final int FS_NOCOW_FL = 0x0080_0000;
 
     private static final int AF_UNIX = 1;
     private static final int SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | Abi.O_NONBLOCK | Abi.O_CLOEXEC;
@@ -476,6 +480,49 @@ public final class LinuxKernel implements Kernel {
     @Override
     public void cloneFile(Descriptor source, Descriptor target) throws KernelException {
         check(ioctl(target, Ioctl.FICLONE, source.number()), "FICLONE", target.name());
+    }
+
+    @Override
+    public long allocatedBytes(Descriptor file) throws KernelException {
+        // stx_blocks counts 512 bytes each, whatever the filesystem's block size.
+        return statx(file, STATX_BASIC_STATS).getLong(48) * 512;
+    }
+
+    @Override
+    public boolean isWrittenInPlace(Descriptor file) throws KernelException {
+        return (inodeFlags(file) & FS_NOCOW_FL) != 0;
+    }
+
+    @Override
+    public void writeInPlace(Descriptor emptyFile) throws KernelException {
+        int flags = inodeFlags(emptyFile) | FS_NOCOW_FL;
+        Scratch scratch = Scratch.of(8);
+        int argument = scratch.reserve(8);
+        scratch.putInt(argument, flags);
+        check(
+                SystemCall.call(
+                        scratch,
+                        Abi.IOCTL,
+                        emptyFile.number(),
+                        Ioctl.FS_IOC_SETFLAGS,
+                        scratch.address(argument)),
+                "FS_IOC_SETFLAGS",
+                emptyFile.name());
+    }
+
+    private static int inodeFlags(Descriptor file) throws KernelException {
+        Scratch scratch = Scratch.of(8);
+        int answer = scratch.reserve(8);
+        check(
+                SystemCall.call(
+                        scratch,
+                        Abi.IOCTL,
+                        file.number(),
+                        Ioctl.FS_IOC_GETFLAGS,
+                        scratch.address(answer)),
+                "FS_IOC_GETFLAGS",
+                file.name());
+        return scratch.getInt(answer);
     }
 
     @Override

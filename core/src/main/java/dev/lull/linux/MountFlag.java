@@ -6,6 +6,7 @@ public final class MountFlag {
     public static final long NO_SUID = 2;
     public static final long NO_DEV = 4;
     public static final long NO_EXEC = 8;
+    public static final long REMOUNT = 32;
     public static final long NO_ATIME = 1024;
     public static final long BIND = 4096;
     public static final long RECURSIVE = 16384;

@@ -13,6 +13,18 @@ public interface StorageCalls {
      */
     void cloneFile(Descriptor source, Descriptor target) throws KernelException;
 
+    /** Bytes that the file occupies: statx(2)'s stx_blocks. Less than its size if it is sparse. */
+    long allocatedBytes(Descriptor file) throws KernelException;
+
+    /**
+     * Whether the file is written in place, without checksums: FS_NOCOW_FL of FS_IOC_GETFLAGS (ioctl_iflags(2)). Btrfs
+     * clones only between files that are alike in this (fs/btrfs/reflink.c).
+     */
+    boolean isWrittenInPlace(Descriptor file) throws KernelException;
+
+    /** Sets FS_NOCOW_FL; on btrfs only an empty file takes it. */
+    void writeInPlace(Descriptor emptyFile) throws KernelException;
+
     /** Number of extents (FIEMAP with no buffer, linux/fiemap.h). */
     long extents(Descriptor file) throws KernelException;
 
