@@ -9,6 +9,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -93,7 +94,7 @@ final class ArchiveReader {
                         compressed.bytes(),
                         compressed.hex(),
                         plain.bytes(),
-                        plain.hex(),
+                        Optional.of(plain.hex()),
                         scanner.entries());
         if (expected != null) {
             requireEqual(operation, name, found, expected);
@@ -129,13 +130,10 @@ final class ArchiveReader {
                             + ", the manifest says "
                             + expected.sha256());
         }
-        if (!found.tarSha256().equals(expected.tarSha256())
+        if ((expected.tarSha256().isPresent() && !found.tarSha256().equals(expected.tarSha256()))
                 || found.tarBytes() != expected.tarBytes()) {
             throw new BackupException.Damaged(
-                    operation,
-                    name,
-                    "the tar stream in it is not the one of its manifest: sha-256 "
-                            + found.tarSha256());
+                    operation, name, "the tar stream in it is not the one of its manifest");
         }
         if (found.entries() != expected.entries()) {
             throw new BackupException.Damaged(

@@ -11,6 +11,7 @@ import java.util.List;
  */
 public record ArchiveSource(Path root, List<Path> members) {
     public ArchiveSource {
+        root = root.toAbsolutePath().normalize();
         members = List.copyOf(members);
         if (members.isEmpty()) {
             throw new IllegalArgumentException("an archive of nothing");

@@ -44,6 +44,7 @@ final class TarScanner {
     private long left;
     private long padding;
     private long entries;
+    private long bytes;
     private int zeroBlocks;
     private String lastName = "";
     private @Nullable PaxRecords extended;
@@ -53,22 +54,28 @@ final class TarScanner {
         this.listener = listener;
     }
 
+    /** How many bytes have gone by. */
+    long bytes() {
+        return bytes;
+    }
+
     /** How many entries have begun. */
     long entries() {
         return entries;
     }
 
     /** Takes the next bytes. @throws MalformedTar if they cannot be; the scanner is of no use then */
-    void accept(byte[] bytes, int offset, int length) throws MalformedTar {
+    void accept(byte[] chunk, int offset, int length) throws MalformedTar {
+        bytes += length;
         int at = offset;
         int end = offset + length;
         while (at < end) {
             at =
                     switch (state) {
-                        case HEADER -> header(bytes, at, end);
+                        case HEADER -> header(chunk, at, end);
                         case CONTENT -> content(at, end);
-                        case EXTENDED -> extended(bytes, at, end);
-                        case END -> afterEnd(bytes, at, end);
+                        case EXTENDED -> extended(chunk, at, end);
+                        case END -> afterEnd(chunk, at, end);
                     };
         }
     }
@@ -89,9 +96,9 @@ final class TarScanner {
         }
     }
 
-    private int header(byte[] bytes, int from, int end) throws MalformedTar {
+    private int header(byte[] chunk, int from, int end) throws MalformedTar {
         int there = Math.min(BLOCK - filled, end - from);
-        System.arraycopy(bytes, from, header, filled, there);
+        System.arraycopy(chunk, from, header, filled, there);
         filled += there;
         if (filled == BLOCK) {
             filled = 0;
@@ -109,11 +116,11 @@ final class TarScanner {
         return (int) (from + there);
     }
 
-    private int extended(byte[] bytes, int from, int end) throws MalformedTar {
+    private int extended(byte[] chunk, int from, int end) throws MalformedTar {
         PaxRecords records = extended;
         if (left > 0 && records != null) {
             int there = (int) Math.min(left, end - from);
-            records.accept(bytes, from, from + there);
+            records.accept(chunk, from, from + there);
             left -= there;
             if (left == 0) {
                 overrides = records.finish();
@@ -127,9 +134,9 @@ final class TarScanner {
     }
 
     /** The end mark is two blocks of zeros, filled up with zeros to the writer's record size. */
-    private int afterEnd(byte[] bytes, int from, int end) throws MalformedTar {
+    private int afterEnd(byte[] chunk, int from, int end) throws MalformedTar {
         for (int at = from; at < end; at++) {
-            if (bytes[at] != 0) {
+            if (chunk[at] != 0) {
                 throw new MalformedTar("something after its end mark");
             }
         }

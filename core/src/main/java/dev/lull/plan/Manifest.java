@@ -104,11 +104,11 @@ public record Manifest(
      * @param bytes of the compressed file
      * @param sha256 of the compressed file, lower-case hexadecimal
      * @param tarBytes of the tar stream in it
-     * @param tarSha256 of the tar stream
+     * @param tarSha256 of the tar stream; absent until it was read back
      * @param entries how many the tar stream has: files, directories, links and nodes
      */
     public record Archive(
-            long bytes, String sha256, long tarBytes, String tarSha256, long entries) {}
+            long bytes, String sha256, long tarBytes, Optional<String> tarSha256, long entries) {}
 
     /** The same with an archive. */
     public Manifest with(Archive newArchive, List<String> newNotes) {
@@ -188,7 +188,7 @@ public record Manifest(
         tree.put("bytes", archive.bytes());
         tree.put("sha256", archive.sha256());
         tree.put("tarBytes", archive.tarBytes());
-        tree.put("tarSha256", archive.tarSha256());
+        archive.tarSha256().ifPresent(sum -> tree.put("tarSha256", sum));
         tree.put("entries", archive.entries());
         return tree;
     }
@@ -272,7 +272,7 @@ public record Manifest(
                 tree.number("bytes"),
                 tree.text("sha256"),
                 tree.number("tarBytes"),
-                tree.text("tarSha256"),
+                tree.has("tarSha256") ? Optional.of(tree.text("tarSha256")) : Optional.empty(),
                 tree.number("entries"));
     }
 
