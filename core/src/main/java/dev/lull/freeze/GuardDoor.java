@@ -1,5 +1,6 @@
 package dev.lull.freeze;
 
+import dev.lull.guard.Jvm;
 import dev.lull.guard.Reply;
 import dev.lull.guard.Request;
 import dev.lull.guard.Wire;
@@ -204,7 +205,7 @@ final class GuardDoor {
                     Trouble.of("start", "the guard does not run, and only root can start it")
                             .hint("lull needs root: freezing takes CAP_SYS_ADMIN"));
         }
-        List<String> command = guardCommand();
+        List<String> command = Jvm.guardCommand(IDLE_SECONDS);
         List<Descriptor> ends = kernel.socketPair("guard's start-up");
         try (Descriptor ours = ends.getFirst();
                 Descriptor theirs = ends.getLast();
@@ -281,28 +282,5 @@ final class GuardDoor {
             e.addSuppressed(suppressed);
         }
         return e;
-    }
-
-    private static List<String> guardCommand() {
-        String modules = System.getProperty("jdk.module.path");
-        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        return modules != null
-                ? List.of(
-                        java,
-                        "--enable-native-access=dev.lull.core",
-                        "-p",
-                        modules,
-                        "-m",
-                        "dev.lull.core/dev.lull.guard.Guard",
-                        "--idle",
-                        Long.toString(IDLE_SECONDS))
-                : List.of(
-                        java,
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        "dev.lull.guard.Guard",
-                        "--idle",
-                        Long.toString(IDLE_SECONDS));
     }
 }

@@ -13,6 +13,12 @@ public final class Jvm {
     /** The directory of the AOT caches, set by the launcher; without it they start without, and are larger. */
     private static final String CACHES = "lull.aot";
 
+    /** Set to {@code true} by the launcher in the run that makes the caches of the sentry and the canary. */
+    private static final String LEARN = "lull.learn";
+
+    /** Writing a cache needs more heap than running with one. */
+    private static final List<String> SIZE_FOR_LEARNING = List.of("-Xms64m", "-Xmx256m");
+
     private Jvm() {}
 
     /**
@@ -77,7 +83,11 @@ public final class Jvm {
         if (caches != null) {
             command.add("-D" + CACHES + "=" + caches);
             Path cache = Path.of(caches, name + ".aot");
-            if (Files.isReadable(cache)) {
+            if (Boolean.getBoolean(LEARN)) {
+                command.addAll(SIZE_FOR_LEARNING);
+                command.add("-D" + LEARN + "=true");
+                command.add("-XX:AOTCacheOutput=" + cache);
+            } else if (Files.isReadable(cache)) {
                 command.add("-XX:AOTCache=" + cache);
             }
         }
