@@ -2,6 +2,7 @@
 module dev.lull.app {
     requires dev.lull.core;
     requires info.picocli;
+    requires jdk.unsupported;
     requires static org.jspecify;
     requires tools.jackson.core;
 

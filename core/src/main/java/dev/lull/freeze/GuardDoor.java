@@ -34,7 +34,10 @@ final class GuardDoor {
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(5);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(200);
-    private static final int MAX_STARTS = 4;
+
+    /** A guard that finds another one starting ends; the other may fail after that. */
+    private static final Duration NEXT_START = Duration.ofSeconds(3);
+
     private static final long IDLE_SECONDS = 60;
     private static final Path DEVICE_NULL = Path.of("/dev/null");
     private static final int WRITABLE_BY_OTHERS = 022;
@@ -53,7 +56,7 @@ final class GuardDoor {
     GuardClient enter() throws FreezeException {
         long deadline = kernel.bootNanos() + PATIENCE.toNanos();
         Duration pause = FIRST_PAUSE;
-        int starts = 0;
+        long nextStart = kernel.bootNanos();
         try {
             reap();
             while (true) {
@@ -67,11 +70,10 @@ final class GuardDoor {
                             Trouble.of("start", "the guard does not answer at " + socket())
                                     .hint("run it in the foreground to see why: lull guard"));
                 }
-                if (starts < MAX_STARTS) {
-                    starts++;
-                    if (start(Duration.ofNanos(left))) {
-                        continue;
-                    }
+                if (kernel.bootNanos() >= nextStart) {
+                    start(Duration.ofNanos(left));
+                    nextStart = kernel.bootNanos() + NEXT_START.toNanos();
+                    continue;
                 }
                 // Another client's guard has the lock and will listen soon.
                 kernel.poll(List.of(), pause);
@@ -198,8 +200,8 @@ final class GuardDoor {
         }
     }
 
-    /** @return whether it is ready; false if it ended because there is one already */
-    private boolean start(Duration patience) throws FreezeException, KernelException {
+    /** Returns when it listens, or has ended because there is one already, or {@code patience} is over. */
+    private void start(Duration patience) throws FreezeException, KernelException {
         if (kernel.effectiveUser() != 0) {
             throw new NotPermittedException(
                     Trouble.of("start", "the guard does not run, and only root can start it")
@@ -218,7 +220,7 @@ final class GuardDoor {
                             List.of(none, theirs, none));
             STARTED.add(pid);
             theirs.close();
-            return ready(firstWords(ours, patience));
+            requireNoError(firstWords(ours, patience));
         }
     }
 
@@ -246,14 +248,11 @@ final class GuardDoor {
         return new String(words.array(), 0, words.position(), StandardCharsets.UTF_8);
     }
 
-    /** {@code ready}, or {@code error: …} with {@code hint: …}; nothing from one that found another in its place. */
-    private static boolean ready(String words) throws GuardUnreachableException {
+    /** It says {@code ready}, or {@code error: …} and perhaps {@code hint: …}. */
+    private static void requireNoError(String words) throws GuardUnreachableException {
         String error = "";
         String hint = "";
         for (String line : words.lines().toList()) {
-            if (line.equals("ready")) {
-                return true;
-            }
             if (line.startsWith("error: ")) {
                 error = line.substring("error: ".length());
             } else if (line.startsWith("hint: ")) {
@@ -264,7 +263,6 @@ final class GuardDoor {
             Trouble trouble = Trouble.of("start", "the guard cannot start: " + error);
             throw new GuardUnreachableException(hint.isEmpty() ? trouble : trouble.hint(hint));
         }
-        return false;
     }
 
     private void reap() throws KernelException {

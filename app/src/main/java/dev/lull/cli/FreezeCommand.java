@@ -1,0 +1,53 @@
+package dev.lull.cli;
+
+import dev.lull.freeze.FreezeSet;
+import dev.lull.freeze.Freezer;
+import dev.lull.lease.Timeouts;
+import dev.lull.linux.LinuxKernel;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
+
+/** {@code lull freeze}. */
+@Command(
+        name = "freeze",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Freeze filesystems, all or none, and print the lease's id.",
+            "They thaw at lull thaw, or by themselves after --timeout."
+        })
+final class FreezeCommand implements Callable<Integer> {
+    @Parameters(arity = "1..*", paramLabel = "PATH", description = "mount points")
+    private List<Path> paths = List.of();
+
+    @Mixin private LimitOptions limits = new LimitOptions();
+    @Mixin private OutputOptions output = new OutputOptions();
+
+    @Override
+    public Integer call() throws Exception {
+        Timeouts timeouts = limits.timeouts();
+        LinuxKernel kernel = new LinuxKernel();
+        try (FreezeSet set = FreezeSet.open(kernel, paths, limits.anyPath)) {
+            Surroundings.requireOutside(kernel, set);
+            String lease =
+                    Freezer.system()
+                            .named("freeze")
+                            .freezeDetached(set, timeouts, limits.options());
+            if (output.json) {
+                LeaseReport.json(
+                        System.out,
+                        json -> {
+                            json.writeStartObject();
+                            json.writeStringProperty("lease", lease);
+                            json.writeEndObject();
+                        });
+            } else {
+                System.out.println(lease);
+            }
+        }
+        return ExitCode.DONE.status();
+    }
+}

@@ -1,0 +1,84 @@
+package dev.lull.cli;
+
+import java.io.PrintWriter;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code lull} itself, with every command below it. */
+@Command(
+        name = "lull",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        synopsisSubcommandLabel = "COMMAND",
+        description = "Consistent backups of live filesystems, with a freeze that always thaws.",
+        subcommands = {
+            DoctorCommand.class,
+            FreezeCommand.class,
+            ExtendCommand.class,
+            ThawCommand.class,
+            StatusCommand.class,
+            HistoryCommand.class,
+            HoldCommand.class,
+            FsfreezeCommand.class,
+            GuardCommand.class,
+            HelpCommand.class,
+        })
+final class LullCommand implements Runnable {
+    private static final String END_OF_OPTIONS = "--";
+
+    @Spec private @Nullable CommandSpec spec;
+
+    /** Runs a command. @return its exit status */
+    static int run(String[] args) {
+        CommandLine lull = new CommandLine(new LullCommand());
+        lull.setExecutionExceptionHandler((e, _, _) -> fail(e));
+        lull.setParameterExceptionHandler((e, words) -> refuse(e, words));
+        lull.setOut(new PrintWriter(System.out, true));
+        lull.setErr(new PrintWriter(System.err, true));
+        return lull.execute(giveTail(lull, args));
+    }
+
+    /** The words of the command to run are none of ours, whatever they look like. */
+    private static String[] giveTail(CommandLine lull, String[] args) {
+        int end = Arrays.asList(args).indexOf(END_OF_OPTIONS);
+        CommandLine command = args.length == 0 ? null : lull.getSubcommands().get(args[0]);
+        if (end < 0
+                || command == null
+                || !(command.getCommandSpec().userObject() instanceof CommandTail tail)) {
+            return args;
+        }
+        tail.tail(List.of(args).subList(end + 1, args.length));
+        return Arrays.copyOf(args, end);
+    }
+
+    private static int fail(Exception e) {
+        if (System.getenv("LULL_DEBUG") != null) {
+            e.printStackTrace();
+        }
+        return Complaint.of(e).tell(System.err).status();
+    }
+
+    private static int refuse(ParameterException e, String[] args) {
+        CommandSpec spec = e.getCommandLine().getCommandSpec();
+        String message = String.valueOf(e.getMessage());
+        String first = Character.toLowerCase(message.charAt(0)) + message.substring(1);
+        return Complaint.of(
+                        CommandException.usage(first, "see " + spec.qualifiedName() + " --help"))
+                .tell(System.err)
+                .status();
+    }
+
+    @Override
+    public void run() {
+        if (spec != null) {
+            throw new ParameterException(spec.commandLine(), "no command");
+        }
+    }
+}
