@@ -27,6 +27,8 @@ public final class GuardProbe {
     public static final Path SOCKET = Path.of("/run/lull/guard.sock");
 
     private static final String STATUS = "{\"method\":\"dev.lull.Guard.Status\",\"parameters\":{}}";
+    private static final String STOP =
+            "{\"method\":\"dev.lull.Guard.Stop\",\"parameters\":{\"now\":false}}";
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     private GuardProbe() {}
@@ -36,12 +38,32 @@ public final class GuardProbe {
 
     /** What a guard answers to {@code Status}, as text; empty if there is none. */
     public static Optional<String> status() {
+        return answer(STATUS);
+    }
+
+    /**
+     * Asks the guard, if there is one, to end.
+     *
+     * @throws org.awaitility.core.ConditionTimeoutException if a process of it is left, perhaps because of a lease
+     */
+    public static void stop() {
+        if (TestNamespace.find().isEmpty()) {
+            return;
+        }
+        answer(STOP);
+        await("the guard has ended")
+                .atMost(PATIENCE)
+                .pollInterval(Duration.ofMillis(50))
+                .until(() -> processes().isEmpty());
+    }
+
+    private static Optional<String> answer(String call) {
         if (!Files.exists(SOCKET)) {
             return Optional.empty();
         }
         var answer =
                 CompletableFuture.supplyAsync(
-                        GuardProbe::ask, task -> Thread.ofPlatform().daemon().start(task));
+                        () -> ask(call), task -> Thread.ofPlatform().daemon().start(task));
         try {
             return answer.get(5, TimeUnit.SECONDS);
         } catch (TimeoutException e) {
@@ -55,9 +77,9 @@ public final class GuardProbe {
         }
     }
 
-    private static Optional<String> ask() {
+    private static Optional<String> ask(String call) {
         try (var channel = SocketChannel.open(UnixDomainSocketAddress.of(SOCKET))) {
-            channel.write(ByteBuffer.wrap((STATUS + "\0").getBytes(StandardCharsets.UTF_8)));
+            channel.write(ByteBuffer.wrap((call + "\0").getBytes(StandardCharsets.UTF_8)));
             var answer = new ByteArrayOutputStream();
             var buffer = ByteBuffer.allocate(4096);
             while (channel.read(buffer.clear()) > 0) {

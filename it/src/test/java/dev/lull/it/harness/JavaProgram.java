@@ -13,6 +13,15 @@ public final class JavaProgram {
      * that it opens.
      */
     public static ProcessBuilder of(Class<?> main, String... arguments) {
+        return start(main.getName(), arguments);
+    }
+
+    /** A process for one source file, compiled as it starts. */
+    public static ProcessBuilder ofSource(Path source, String... arguments) {
+        return start(source.toString(), arguments);
+    }
+
+    private static ProcessBuilder start(String what, String... arguments) {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(
@@ -24,7 +33,7 @@ public final class JavaProgram {
                         "--enable-native-access=ALL-UNNAMED",
                         "-cp",
                         System.getProperty("java.class.path"),
-                        main.getName()));
+                        what));
         command.addAll(List.of(arguments));
         return new ProcessBuilder(command);
     }
