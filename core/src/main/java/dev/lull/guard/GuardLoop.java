@@ -86,7 +86,7 @@ final class GuardLoop implements AutoCloseable {
             }
             List<PollInterest> interests = interests();
             int[] ready = kernel.poll(interests, leases.watching() ? Leases.WATCH : untilNext(now));
-            serve(interests, ready);
+            serve(ready);
             leases.watch();
         }
     }
@@ -109,7 +109,7 @@ final class GuardLoop implements AutoCloseable {
         return interests;
     }
 
-    private void serve(List<PollInterest> interests, int[] ready) throws KernelException {
+    private void serve(int[] ready) throws KernelException {
         if (ready[0] != 0) {
             kernel.clear(mailbox.bell());
         }

@@ -53,7 +53,6 @@ final class Leases {
     private static final String LETTERS = "abcdefghjkmnpqrstuvwxyz23456789";
 
     private final Kernel kernel;
-    private final Mailbox mailbox;
     private final RunDirectory run;
     private final Companions companions;
     private final Expedite expedite;
@@ -74,7 +73,6 @@ final class Leases {
             Companions companions,
             Expedite expedite) {
         this.kernel = kernel;
-        this.mailbox = mailbox;
         this.run = run;
         this.companions = companions;
         this.expedite = expedite;

@@ -53,6 +53,7 @@ record Signal(Kind kind, int slot, long lease, long value, Optional<Descriptor> 
     }
 
     /** @return false if the peer does not read: its socket is full, so it is as good as dead */
+    @SuppressWarnings("EnumOrdinal") // both ends come from the same jar
     boolean send(Kernel kernel, Descriptor socket) throws KernelException {
         ByteBuffer bytes = ByteBuffer.allocate(SIZE);
         bytes.putInt(kind.ordinal()).putInt(slot).putLong(lease).putLong(value).putLong(0).flip();

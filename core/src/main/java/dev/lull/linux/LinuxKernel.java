@@ -419,7 +419,7 @@ public final class LinuxKernel implements Kernel {
 
     @Override
     public List<Mount> mountsOf(int pid) throws KernelException {
-        return mounts(new StringBuilder("/proc/").append(pid).append("/mountinfo").toString());
+        return mounts("/proc/" + pid + "/mountinfo");
     }
 
     private static List<Mount> mounts(String file) throws KernelException {
@@ -1004,7 +1004,7 @@ public final class LinuxKernel implements Kernel {
 
     @Override
     public List<Integer> threads(int pid) throws KernelException {
-        String directory = new StringBuilder("/proc/").append(pid).append("/task").toString();
+        String directory = "/proc/" + pid + "/task";
         List<Integer> threads = new ArrayList<>();
         try {
             for (String name : list(directory.getBytes(StandardCharsets.US_ASCII), directory)) {
