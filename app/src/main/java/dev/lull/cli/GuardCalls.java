@@ -35,19 +35,10 @@ final class GuardCalls {
         guard.call(new Request.Extend(lease, timeout));
     }
 
-    /**
-     * Ends a lease. A detached one belongs to whoever names it, so that is its release; somebody's attached lease is
-     * revoked.
-     */
+    /** Ends a lease: a detached one is released, somebody's attached one is revoked. */
     static List<LeaseView> thaw(Caller guard, String lease) throws FreezeException {
-        boolean attached =
-                status(guard).leases().stream()
-                        .anyMatch(view -> view.id().equals(lease) && view.attached());
-        Request request =
-                attached
-                        ? new Request.Thaw(Optional.of(lease), Optional.empty(), false, false)
-                        : new Request.Release(lease);
-        return ((Reply.Ended) guard.call(request)).leases();
+        Request thaw = new Request.Thaw(Optional.of(lease), Optional.empty(), false, false);
+        return ((Reply.Ended) guard.call(thaw)).leases();
     }
 
     static List<LeaseView> thawAll(Caller guard) throws FreezeException {

@@ -73,13 +73,9 @@ final class ThawCommand implements Callable<Integer> {
         return report(ended, output.json, output.quiet, System.out, System.err).status();
     }
 
-    /** Thaws one directory's filesystem: its lease's holder released it if that is detached. */
+    /** Thaws the filesystem of a set of one. */
     static List<LeaseView> thaw(GuardClient guard, FreezeSet set, boolean foreign)
             throws FreezeException {
-        Optional<LeaseView> lease = LeaseNames.leaseOf(guard::call, set);
-        if (lease.isPresent()) {
-            return GuardCalls.thaw(guard::call, lease.get().id());
-        }
         FreezeSet.Member member = set.members().getFirst();
         Request thaw =
                 new Request.Thaw(
