@@ -961,6 +961,14 @@ public final class LinuxKernel implements Kernel {
         check(SystemCall.call(Scratch.of(), Abi.KILL, single(pid), signal), "kill", process(pid));
     }
 
+    @Override
+    public void killGroup(int leader, int signal) throws KernelException {
+        check(
+                SystemCall.call(Scratch.of(), Abi.KILL, -(long) single(leader), signal),
+                "kill",
+                "group of " + process(leader));
+    }
+
     /** Zero and negative numbers mean groups of processes, or all. */
     private static int single(int pid) {
         if (pid <= 0) {

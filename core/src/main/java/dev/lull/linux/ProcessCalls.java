@@ -65,6 +65,14 @@ public interface ProcessCalls {
     /** kill(2). @throws KernelException ESRCH if there is none */
     void kill(int pid, int signal) throws KernelException;
 
+    /**
+     * kill(2) of a whole process group.
+     *
+     * @param leader pid of the process that leads it, or led it
+     * @throws KernelException ESRCH if nobody is in it
+     */
+    void killGroup(int leader, int signal) throws KernelException;
+
     /** pidfd_open(2): readable when the process has wholly ended. */
     Descriptor openProcess(int pid) throws KernelException;
 

@@ -1,12 +1,15 @@
 package dev.lull.snapshot;
 
+import dev.lull.linux.BlockStack;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The filesystem that a snapshot is made of, as it was named.
@@ -52,6 +55,23 @@ public record Origin(Descriptor directory, Mount mount, Optional<String> uuid) {
                 file.name(),
                 "its mount is not in this mount namespace",
                 "run lull where the filesystem is mounted");
+    }
+
+    /**
+     * What a write to a file reaches: the filesystem that it lies on, and all those beneath it.
+     *
+     * @throws SnapshotException if it could not be found out
+     */
+    public static Set<DeviceNumber> written(Kernel kernel, Descriptor file)
+            throws SnapshotException {
+        Set<DeviceNumber> written = new LinkedHashSet<>();
+        written.add(mountOf(kernel, file).device());
+        try {
+            written.addAll(BlockStack.under(kernel, file).lowerFilesystems());
+        } catch (KernelException e) {
+            throw new SnapshotException("look under", file.name(), e);
+        }
+        return Set.copyOf(written);
     }
 
     /** Where it is mounted. */

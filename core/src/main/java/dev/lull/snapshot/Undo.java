@@ -54,13 +54,19 @@ public final class Undo {
             try {
                 steps.pop().run();
             } catch (IOException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
+                failure = joined(failure, e);
+            } catch (RuntimeException e) {
+                failure = joined(failure, new IOException("undo: " + e, e));
             }
         }
         return failure;
+    }
+
+    private static IOException joined(@Nullable IOException first, IOException next) {
+        if (first == null) {
+            return next;
+        }
+        first.addSuppressed(next);
+        return first;
     }
 }

@@ -122,6 +122,7 @@ public final class BtrfsProvider implements SnapshotProvider {
                     directory,
                     new SubvolumeSnapshot(kernel, intent, kept),
                     ESTIMATE,
+                    Origin.written(kernel, origin.directory()),
                     undo);
         } catch (IOException e) {
             undo.runAfter(e);

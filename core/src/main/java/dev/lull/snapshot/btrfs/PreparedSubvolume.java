@@ -21,10 +21,10 @@ final class PreparedSubvolume implements PreparedSnapshot {
     private final SnapshotDirectory directory;
     private final SubvolumeSnapshot snapshot;
     private final Duration estimate;
+    private final Set<DeviceNumber> writesTo;
     private final Undo undo;
     private final String name;
     private boolean begun;
-    private boolean taken;
 
     PreparedSubvolume(
             Kernel kernel,
@@ -32,12 +32,14 @@ final class PreparedSubvolume implements PreparedSnapshot {
             SnapshotDirectory directory,
             SubvolumeSnapshot snapshot,
             Duration estimate,
+            Set<DeviceNumber> writesTo,
             Undo undo) {
         this.kernel = kernel;
         this.origin = origin;
         this.directory = directory;
         this.snapshot = snapshot;
         this.estimate = estimate;
+        this.writesTo = writesTo;
         this.undo = undo;
         this.name = snapshot.id().text();
     }
@@ -49,7 +51,7 @@ final class PreparedSubvolume implements PreparedSnapshot {
 
     @Override
     public Set<DeviceNumber> writesTo() {
-        return Set.of(origin.device());
+        return writesTo;
     }
 
     @Override
@@ -80,20 +82,17 @@ final class PreparedSubvolume implements PreparedSnapshot {
         try {
             kernel.createSubvolumeSnapshot(origin.directory(), directory.descriptor(), name, true);
         } catch (KernelException e) {
+            // A call that failed may have left something all the same.
+            undo.add(() -> SubvolumeSnapshot.destroy(kernel, directory, name));
             throw new SnapshotException("snapshot", origin.mountPoint().toString(), e);
         }
-        taken = true;
         return snapshot;
     }
 
     @Override
     public void close() throws SnapshotException {
+        begun = true;
         try {
-            if (begun && !taken) {
-                // A call that failed may have left something all the same.
-                undo.add(() -> SubvolumeSnapshot.destroy(kernel, directory, name));
-            }
-            begun = true;
             // A directory with a snapshot in it stays.
             undo.run();
         } catch (SnapshotException e) {

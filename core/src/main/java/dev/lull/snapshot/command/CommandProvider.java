@@ -12,6 +12,7 @@ import dev.lull.snapshot.SnapshotException;
 import dev.lull.snapshot.SnapshotProvider;
 import dev.lull.snapshot.SnapshotRecord;
 import dev.lull.snapshot.SnapshotRequest;
+import dev.lull.snapshot.Undo;
 import dev.lull.snapshot.process.BoundedProcess;
 import java.io.IOException;
 import java.nio.file.InvalidPathException;
@@ -84,12 +85,14 @@ public final class CommandProvider implements SnapshotProvider {
                 SnapshotRecord.intent(
                         request, NAME, clock.instant(), Script.names(path, Map.of()), List.of());
         runner.checkTrusted();
-        SnapshotRecord latest = begun;
-        BoundedProcess taking = null;
+        Undo undo = new Undo();
+        undo.add(() -> runner.run(Script.Step.DELETE, begun, Map.of(), limits.finish()));
         try {
             Map<String, String> state =
                     runner.run(Script.Step.PREPARE, begun, Map.of(), limits.step());
-            latest = begun.withNames(Script.names(path, state));
+            SnapshotRecord prepared = begun.withNames(Script.names(path, state));
+            undo.forget();
+            undo.add(() -> runner.run(Script.Step.DELETE, prepared, Map.of(), limits.finish()));
             boolean wantsFreeze = wantsFreeze(runner, state);
             Duration estimate = estimate(runner, state);
             Set<DeviceNumber> writesTo = writesTo(runner, state);
@@ -103,22 +106,21 @@ public final class CommandProvider implements SnapshotProvider {
                                 + "ms",
                         "allow a longer --timeout");
             }
-            taking = runner.start(Script.Step.TAKE, latest, Map.of(), true);
+            BoundedProcess taking = runner.start(Script.Step.TAKE, prepared, Map.of(), true);
+            undo.add(taking::close);
             awaitReady(runner, taking);
             return new PreparedCommand(
                     runner,
-                    latest,
+                    prepared,
                     taking,
                     limits,
                     request.timeout(),
                     wantsFreeze,
                     estimate,
-                    writesTo);
+                    writesTo,
+                    undo);
         } catch (SnapshotException | RuntimeException e) {
-            if (taking != null) {
-                undo(e, taking);
-            }
-            undo(e, deletion(runner, latest));
+            undo.runAfter(e);
             throw e;
         }
     }
@@ -139,18 +141,6 @@ public final class CommandProvider implements SnapshotProvider {
         Script runner = new Script(kernel, path);
         runner.checkTrusted();
         return new CommandSnapshot(runner, snapshot, Optional.empty(), limits);
-    }
-
-    private AutoCloseable deletion(Script runner, SnapshotRecord latest) {
-        return () -> runner.run(Script.Step.DELETE, latest, Map.of(), limits.finish());
-    }
-
-    private static void undo(Exception reason, AutoCloseable undo) {
-        try {
-            undo.close();
-        } catch (Exception e) {
-            reason.addSuppressed(e);
-        }
     }
 
     private void awaitReady(Script runner, BoundedProcess taking) throws SnapshotException {
@@ -220,7 +210,7 @@ public final class CommandProvider implements SnapshotProvider {
                         Script.Step.PREPARE, "writes_to is not an absolute path: " + name);
             }
             try (Descriptor file = kernel.openDirectory(path)) {
-                devices.add(Origin.mountOf(kernel, file).device());
+                devices.addAll(Origin.written(kernel, file));
             } catch (KernelException e) {
                 throw new SnapshotException("look at writes_to of", runner.path().toString(), e);
             }

@@ -5,6 +5,7 @@ import dev.lull.snapshot.PreparedSnapshot;
 import dev.lull.snapshot.Snapshot;
 import dev.lull.snapshot.SnapshotException;
 import dev.lull.snapshot.SnapshotRecord;
+import dev.lull.snapshot.Undo;
 import dev.lull.snapshot.process.BoundedProcess;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -28,8 +29,8 @@ final class PreparedCommand implements PreparedSnapshot {
     private final boolean wantsFreeze;
     private final Duration estimate;
     private final Set<DeviceNumber> writesTo;
+    private final Undo undo;
     private boolean begun;
-    private boolean taken;
     private boolean closed;
 
     PreparedCommand(
@@ -40,7 +41,8 @@ final class PreparedCommand implements PreparedSnapshot {
             Duration timeout,
             boolean wantsFreeze,
             Duration estimate,
-            Set<DeviceNumber> writesTo) {
+            Set<DeviceNumber> writesTo,
+            Undo undo) {
         this.script = script;
         this.intent = intent;
         this.taking = taking;
@@ -49,6 +51,7 @@ final class PreparedCommand implements PreparedSnapshot {
         this.wantsFreeze = wantsFreeze;
         this.estimate = estimate;
         this.writesTo = writesTo;
+        this.undo = undo;
     }
 
     @Override
@@ -98,7 +101,7 @@ final class PreparedCommand implements PreparedSnapshot {
         } catch (IOException e) {
             throw script.failed(Script.Step.TAKE, e);
         }
-        taken = true;
+        undo.forget();
         Map<String, String> names = new HashMap<>(intent.names());
         Script.names(script.path(), learnt).forEach(names::put);
         return new CommandSnapshot(script, intent.withNames(names), Optional.of(taking), limits);
@@ -114,30 +117,11 @@ final class PreparedCommand implements PreparedSnapshot {
 
     @Override
     public void close() throws SnapshotException {
-        if (closed) {
-            return;
-        }
         closed = true;
-        if (taken) {
-            return;
-        }
-        SnapshotException failure = null;
         try {
-            taking.close();
+            undo.run();
         } catch (IOException e) {
-            failure = script.failed(Script.Step.TAKE, e);
-        }
-        try {
-            script.run(Script.Step.DELETE, intent, Map.of(), limits.finish());
-        } catch (SnapshotException e) {
-            if (failure == null) {
-                failure = e;
-            } else {
-                failure.addSuppressed(e);
-            }
-        }
-        if (failure != null) {
-            throw failure;
+            throw script.failed(Script.Step.TAKE, e);
         }
     }
 }

@@ -20,6 +20,7 @@ import tools.jackson.core.json.JsonFactory;
  */
 final class StepOutput {
     private static final Pattern KEY = Pattern.compile("[a-z][a-z0-9_]{0,63}");
+    private static final int SHOWN = 300;
     private static final int MOST_KEYS = 64;
     private static final int LONGEST_VALUE = 4096;
     private static final JsonFactory JSON =
@@ -92,7 +93,7 @@ final class StepOutput {
 
     /** The start of what a script printed, fit for a terminal. */
     static String quote(String text) {
-        String start = text.length() > 80 ? text.substring(0, 80) + "…" : text;
+        String start = text.length() > SHOWN ? text.substring(0, SHOWN) + "…" : text;
         StringBuilder quoted = new StringBuilder("\"");
         start.chars().forEach(c -> quoted.append(Character.isISOControl(c) ? '?' : (char) c));
         return quoted.append('"').toString();

@@ -200,7 +200,7 @@ public final class BoundedProcess implements AutoCloseable {
     private ProcessLimitException kill(String reason) {
         KernelException failure = null;
         try {
-            kernel.kill(Math.negateExact(Math.toIntExact(process.pid())), KILL);
+            kernel.killGroup(Math.toIntExact(process.pid()), KILL);
         } catch (KernelException e) {
             // No such group: it has ended, or was not its leader yet; the next line gets it then.
             failure = e.errno().equals(Errno.ESRCH) ? null : e;

@@ -28,7 +28,6 @@ import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * Snapshots of a filesystem that lives in a loop device's backing file on XFS or btrfs: {@code FICLONE} of that file
@@ -75,7 +74,7 @@ public final class ReflinkProvider implements SnapshotProvider {
             kind(origin);
             BackingFile backing = BackingFile.of(kernel, origin);
             try (Descriptor file = backing.open(kernel)) {
-                host(file);
+                checkHost(file);
             } catch (KernelException e) {
                 throw new SnapshotException("close", backing.path().toString(), e);
             }
@@ -116,13 +115,13 @@ public final class ReflinkProvider implements SnapshotProvider {
         return kind;
     }
 
-    /** The mount that an image lies on. */
-    private Mount host(Descriptor file) throws SnapshotException {
+    /** Whether files share blocks where an image lies. */
+    private void checkHost(Descriptor file) throws SnapshotException {
         Mount host = Origin.mountOf(kernel, file);
         try {
             long type = kernel.space(file).type();
             if (type == FilesystemSpace.XFS || type == FilesystemSpace.BTRFS) {
-                return host;
+                return;
             }
         } catch (KernelException e) {
             throw new SnapshotException("look at", file.name(), e);
@@ -151,7 +150,7 @@ public final class ReflinkProvider implements SnapshotProvider {
             Undo handles = new Undo();
             undo.add(handles::run);
             handles.add(source::close);
-            Mount host = host(source);
+            checkHost(source);
             long kept =
                     reserve.check(
                             backing.path().toString(),
@@ -187,7 +186,7 @@ public final class ReflinkProvider implements SnapshotProvider {
                     target,
                     snapshot,
                     estimate,
-                    Set.of(host.device()),
+                    Origin.written(kernel, source),
                     handles,
                     undo);
         } catch (IOException e) {
