@@ -4,6 +4,11 @@ import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.ThreadStatus;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,6 +37,23 @@ final class Companion {
     /** In the companion: the socket that it was started with. */
     static Descriptor inheritedSocket(Kernel kernel) throws KernelException {
         return kernel.duplicate(new Descriptor(0, "guard", _ -> {}));
+    }
+
+    /** In a companion: says in a file on the run directory's tmpfs what went wrong. */
+    static void leaveNote(String name, Exception why) {
+        StringWriter trace = new StringWriter();
+        why.printStackTrace(new PrintWriter(trace));
+        try {
+            Files.writeString(
+                    RunDirectory.DEFAULT.resolve(name + ".trouble"),
+                    trace.toString(),
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING,
+                    StandardOpenOption.WRITE);
+        } catch (IOException e) {
+            // There is nowhere else to say it: all else may be frozen.
+            why.addSuppressed(e);
+        }
     }
 
     /** Starts a companion; it tells when it is {@link #ready}. */

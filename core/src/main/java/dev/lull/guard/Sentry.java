@@ -69,25 +69,48 @@ final class Sentry {
         guardLooksDead();
     }
 
-    private void run() throws KernelException {
-        tell(Signal.of(Signal.Kind.READY, 0, 0, kernel.processId()));
-        while (!guardGone || anyAtWork()) {
-            boolean heard = !guardGone && hear();
-            if (heard) {
-                continue;
-            }
-            if (!guardGone && (!deadlines.isEmpty() || expedited) && guardLooksDead()) {
-                guardGone = true;
-            }
-            if (guardGone) {
-                takeOver();
-            }
-            thawOverdue();
-            rest();
+    /** Whatever goes wrong in here, what can be frozen is thawed: a sentry that gives up would break the promise. */
+    private void run() {
+        try {
+            tell(Signal.of(Signal.Kind.READY, 0, 0, kernel.processId()));
+            keepWatch();
+        } catch (KernelException | RuntimeException e) {
+            Companion.leaveNote("sentry", e);
+        }
+        thawEverything();
+        while (anyAtWork()) {
+            LockSupport.parkNanos(RETRY.toNanos());
         }
     }
 
-    /** Takes one signal if there is one. All that is waiting is heard before any deadline is looked at. */
+    /** Returns when the guard is gone. */
+    private void keepWatch() throws KernelException {
+        while (!guardGone) {
+            // All that was said is heard before any deadline is looked at: the latest one counts.
+            if (!hear() && !guardGone) {
+                guardGone = (!deadlines.isEmpty() || expedited) && guardLooksDead();
+                thawOverdue();
+                rest();
+            }
+        }
+    }
+
+    /** Nobody can extend, release or prove any lease now. */
+    private void thawEverything() {
+        if (expedited) {
+            try {
+                kernel.writeKnob(Expedite.KNOB, "0");
+            } catch (KernelException e) {
+                // The thaws matter more.
+                Companion.leaveNote("sentry", e);
+            }
+        }
+        for (long lease : List.copyOf(deadlines.keySet())) {
+            thaw(lease);
+        }
+    }
+
+    /** Takes one signal if there is one. */
     private boolean hear() throws KernelException {
         switch (Signal.receive(kernel, guard)) {
             case Signal.Received.One one -> {
@@ -150,20 +173,6 @@ final class Sentry {
         return looksStopped > 2;
     }
 
-    /** Nobody can extend, release or prove any lease now: all that can be frozen is thawed. */
-    private void takeOver() {
-        if (expedited) {
-            expedited = false;
-            try {
-                kernel.writeKnob(Expedite.KNOB, "0");
-            } catch (KernelException e) {
-                // The thaws matter more; doctor shows a knob that was left on.
-                LockSupport.unpark(Thread.currentThread());
-            }
-        }
-        deadlines.replaceAll((_, _) -> Long.MIN_VALUE);
-    }
-
     private void thawOverdue() throws KernelException {
         long now = kernel.bootNanos();
         List<Long> overdue = new ArrayList<>();
@@ -177,9 +186,7 @@ final class Sentry {
         for (long lease : overdue) {
             deadlines.remove(lease);
             thaw(lease);
-            if (!guardGone) {
-                tell(Signal.of(Signal.Kind.THAWED, 0, lease, 0));
-            }
+            tell(Signal.of(Signal.Kind.THAWED, 0, lease, 0));
         }
     }
 
@@ -212,10 +219,6 @@ final class Sentry {
     }
 
     private void rest() throws KernelException {
-        if (guardGone) {
-            LockSupport.parkNanos(RETRY.toNanos());
-            return;
-        }
         List<PollInterest> interest =
                 List.of(PollInterest.readable(guard), PollInterest.readable(guardProcess));
         Duration timeout = null;
@@ -231,8 +234,9 @@ final class Sentry {
         }
         if (kernel.poll(interest, timeout)[1] != 0) {
             // What the guard said before it died comes first: it may have said that all is thawed.
-            while (hear()) {
-                LockSupport.unpark(Thread.currentThread());
+            boolean more = true;
+            while (more) {
+                more = hear();
             }
             guardGone = true;
         }
@@ -240,10 +244,8 @@ final class Sentry {
 
     private void tell(Signal signal) throws KernelException {
         try {
-            if (!signal.send(kernel, guard)) {
-                // Not being heard is no reason to stop keeping deadlines.
-                looksStopped++;
-            }
+            // A guard that does not listen will notice the deadlines all the same.
+            boolean unused = signal.send(kernel, guard);
         } catch (KernelException e) {
             if (!e.errno().equals(Errno.EPIPE) && !e.errno().equals(Errno.ECONNRESET)) {
                 throw e;
@@ -299,6 +301,7 @@ final class Sentry {
                 filesystem.close();
             } catch (KernelException e) {
                 tried = true;
+                Companion.leaveNote("sentry", e);
             }
         }
 
