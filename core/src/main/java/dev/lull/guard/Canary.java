@@ -1,6 +1,7 @@
 package dev.lull.guard;
 
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.Errno;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.LinuxKernel;
@@ -9,8 +10,6 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * The process that proves a freeze. One thread a filesystem goes to sleep in the superblock's write lock, from which
@@ -57,18 +56,14 @@ final class Canary {
     private void handle(Signal signal) throws KernelException {
         switch (signal.kind()) {
             case KEEP -> {
-                Optional<Descriptor> filesystem = signal.descriptor();
-                if (filesystem.isPresent()) {
-                    Perch perch = new Perch(signal.slot(), filesystem.get());
+                if (signal.descriptors().size() == 2) {
+                    Perch perch =
+                            new Perch(
+                                    signal.slot(),
+                                    signal.descriptors().getFirst(),
+                                    signal.descriptors().getLast());
                     perches.put(signal.slot(), perch);
                     perch.thread.start();
-                }
-            }
-            case SLEEP -> {
-                Perch perch = perches.get(signal.slot());
-                if (perch != null) {
-                    perch.wanted = true;
-                    LockSupport.unpark(perch.thread);
                 }
             }
             case FORGET -> {
@@ -76,8 +71,7 @@ final class Canary {
                 if (perch == null) {
                     tell(Signal.of(Signal.Kind.FORGOTTEN, signal.slot(), 0, 0));
                 } else {
-                    perch.forgotten = true;
-                    LockSupport.unpark(perch.thread);
+                    perch.forget();
                 }
             }
             default -> throw new IllegalStateException("a canary is not told " + signal.kind());
@@ -85,47 +79,68 @@ final class Canary {
     }
 
     private synchronized void tell(Signal signal) throws KernelException {
-        // A guard that does not listen looks at the threads itself.
-        boolean unused = signal.send(kernel, guard);
+        try {
+            // A guard that does not listen looks at the threads itself.
+            boolean unused = signal.send(kernel, guard);
+        } catch (KernelException e) {
+            // A guard that is gone needs no word; the socket's end is seen where it is read.
+            if (!e.errno().equals(Errno.EPIPE) && !e.errno().equals(Errno.ECONNRESET)) {
+                throw e;
+            }
+        }
     }
 
     /** One filesystem's thread. */
     private final class Perch implements Runnable {
         private final int slot;
         private final Descriptor filesystem;
+        private final Descriptor bell;
         private final Thread thread;
-        private volatile boolean wanted;
         private volatile boolean forgotten;
 
-        Perch(int slot, Descriptor filesystem) {
+        Perch(int slot, Descriptor filesystem, Descriptor bell) {
             this.slot = slot;
             this.filesystem = filesystem;
+            this.bell = bell;
             this.thread = new Thread(null, this, "canary-" + slot, Companion.STACK);
             this.thread.setDaemon(true);
         }
 
+        void forget() throws KernelException {
+            forgotten = true;
+            kernel.signal(bell);
+        }
+
         @Override
         public void run() {
-            try {
+            try (filesystem;
+                    bell) {
                 // Once before the freeze: it warms the call up, and one that does not come back
                 // tells the guard that
                 // somebody else has frozen this filesystem already.
                 kernel.passWriteLock(filesystem);
                 tell(Signal.of(Signal.Kind.KEPT, slot, 0, kernel.threadId()));
+                List<PollInterest> interest = List.of(PollInterest.readable(bell));
+                kernel.poll(interest, null);
                 while (!forgotten) {
-                    if (wanted) {
-                        wanted = false;
-                        kernel.passWriteLock(filesystem);
-                        tell(Signal.of(Signal.Kind.AWAKE, slot, 0, 0));
-                    } else {
-                        LockSupport.park(this);
-                    }
+                    kernel.clear(bell);
+                    kernel.passWriteLock(filesystem);
+                    tell(Signal.of(Signal.Kind.AWAKE, slot, 0, 0));
+                    kernel.poll(interest, null);
                 }
-                filesystem.close();
-                tell(Signal.of(Signal.Kind.FORGOTTEN, slot, 0, 0));
             } catch (KernelException e) {
                 // A canary that cannot sing is a dead one: the guard sees the thread gone and
                 // trusts no proof of it.
+                Companion.leaveNote("canary", e);
+            }
+            sayForgotten();
+        }
+
+        /** Only now the descriptors are closed, and the filesystem can be unmounted. */
+        private void sayForgotten() {
+            try {
+                tell(Signal.of(Signal.Kind.FORGOTTEN, slot, 0, 0));
+            } catch (KernelException e) {
                 Companion.leaveNote("canary", e);
             }
         }

@@ -85,9 +85,8 @@ final class GuardLoop implements AutoCloseable {
                 return;
             }
             List<PollInterest> interests = interests();
-            int[] ready = kernel.poll(interests, leases.watching() ? Leases.WATCH : untilNext(now));
+            int[] ready = kernel.poll(interests, untilNext(now));
             serve(ready);
-            leases.watch();
         }
     }
 

@@ -34,6 +34,7 @@ public final class Jvm {
                 // code that hardly runs.
                 List.of(
                         "-XX:TieredStopAtLevel=1",
+                        "-XX:CompileThresholdScaling=0.1",
                         "-XX:ReservedCodeCacheSize=8m",
                         "-Xms12m",
                         "-Xmx12m",
@@ -53,7 +54,12 @@ public final class Jvm {
         return command(
                 "canary",
                 "dev.lull.guard.Canary",
-                List.of("-Xint", "-Xms4m", "-Xmx4m"),
+                List.of(
+                        "-XX:TieredStopAtLevel=1",
+                        "-XX:CompileThresholdScaling=0.1",
+                        "-XX:ReservedCodeCacheSize=4m",
+                        "-Xms4m",
+                        "-Xmx4m"),
                 List.of(runDirectory.toString()));
     }
 

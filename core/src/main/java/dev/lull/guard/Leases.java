@@ -32,9 +32,6 @@ import org.jspecify.annotations.Nullable;
  * to the guard's loop.
  */
 final class Leases {
-    /** How often a canary on its way to sleep is looked at: part of every window. */
-    static final Duration WATCH = Duration.ofNanos(20_000);
-
     private static final int MAX_LEASES = 256;
 
     /** How long everything but the pre-sync may take in arming. */
@@ -332,6 +329,14 @@ final class Leases {
                             new LeaseEvent.FreezeReturned(
                                     n.lease().members().indexOf(n.member()), n.errno()),
                             now);
+            case Note.CanarySettled n -> {
+                int index = n.lease().members().indexOf(n.member());
+                LeaseEvent event =
+                        n.asleep()
+                                ? new LeaseEvent.CanaryAsleep(index)
+                                : new LeaseEvent.CanaryAwake(index);
+                step(n.lease(), event, now);
+            }
             case Note.ThawReturned n ->
                     step(
                             n.lease(),
@@ -414,7 +419,7 @@ final class Leases {
                                 member.slot(),
                                 lease.serial(),
                                 member.level(),
-                                Optional.of(member.directory())));
+                                List.of(member.directory())));
                 retold = true;
             }
             if (!member.toldToCanary && member.provable()) {
@@ -427,7 +432,7 @@ final class Leases {
                                 member.slot(),
                                 lease.serial(),
                                 0,
-                                Optional.of(member.directory())));
+                                List.of(member.directory(), member.canaryBell())));
             }
         }
         if (retold) {
@@ -736,40 +741,6 @@ final class Leases {
 
     // ---- proof
 
-    /** Whether a canary is on its way to sleep. */
-    boolean watching() {
-        for (LiveLease lease : live.values()) {
-            if (lease.state() instanceof LeaseState.Freezing) {
-                for (Part part : lease.parts()) {
-                    if (part.phase() == Part.Phase.WATCHED) {
-                        return true;
-                    }
-                }
-            }
-        }
-        return false;
-    }
-
-    /** Looks whether those on their way to sleep have fallen asleep. */
-    void watch() throws KernelException {
-        for (LiveLease lease : List.copyOf(live.values())) {
-            if (!(lease.state() instanceof LeaseState.Freezing)) {
-                continue;
-            }
-            for (int i = 0; i < lease.parts().size(); i++) {
-                if (lease.parts().get(i).phase() == Part.Phase.WATCHED
-                        && asleep(lease.members().get(i))) {
-                    step(lease, new LeaseEvent.CanaryAsleep(i), kernel.bootNanos());
-                }
-            }
-        }
-    }
-
-    private boolean asleep(Member member) throws KernelException {
-        Optional<ThreadStatus> canary = kernel.thread(member.canaryProcess, member.canaryThread);
-        return canary.isPresent() && canary.get().blocked();
-    }
-
     /** The last look before our own thaw: a canary that does not sleep has been woken by somebody else's. */
     private void lookAtCanaries(LiveLease lease, long now) throws KernelException {
         if (!(lease.state() instanceof LeaseState.Frozen)) {
@@ -777,7 +748,7 @@ final class Leases {
         }
         for (int i = 0; i < lease.members().size(); i++) {
             Member member = lease.members().get(i);
-            if (member.provable() && !asleep(member)) {
+            if (member.provable() && !member.canarySleeps()) {
                 step(lease, new LeaseEvent.CanaryAwake(i), now);
             }
         }
@@ -804,9 +775,6 @@ final class Leases {
             Member member = lease.members().get(effect.member());
             switch (effect) {
                 case Effect.CallFreeze _ -> member.freeze();
-                case Effect.SendCanary _ ->
-                        companions.tellCanary(
-                                Signal.of(Signal.Kind.SLEEP, member.slot(), lease.serial(), 0));
                 case Effect.CallThaw _ -> member.thaw();
             }
         }

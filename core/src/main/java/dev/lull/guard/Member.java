@@ -6,6 +6,8 @@ import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.ThreadStatus;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -25,6 +27,11 @@ final class Member {
         END
     }
 
+    /** A canary that is not asleep by then has been woken, or cannot run. */
+    private static final Duration CANARY_SETTLES = Duration.ofSeconds(2);
+
+    private static final Duration CANARY_LOOK = Duration.ofNanos(10_000);
+
     private final Kernel kernel;
     private final Mailbox mailbox;
     private final LiveLease lease;
@@ -33,6 +40,7 @@ final class Member {
     private final Filesystem filesystem;
     private final Descriptor directory;
     private final List<Descriptor> backing;
+    private final Descriptor canaryBell;
     private final int level;
     private final LinkedBlockingQueue<Order> orders = new LinkedBlockingQueue<>();
     private final Thread thread;
@@ -43,8 +51,8 @@ final class Member {
     private volatile long thawReturned;
     private volatile boolean closed;
 
-    int canaryProcess;
-    int canaryThread;
+    volatile int canaryProcess;
+    volatile int canaryThread;
     long canaryTold;
     boolean toldToSentry;
     boolean toldToCanary;
@@ -58,6 +66,7 @@ final class Member {
      * @param path as the user named it
      * @param directory an open directory of the filesystem; owned by the member from now on
      * @param backing the files below the filesystem; owned likewise
+     * @param canaryBell the event that sends the canary to sleep; owned likewise
      */
     Member(
             Kernel kernel,
@@ -68,6 +77,7 @@ final class Member {
             Filesystem filesystem,
             Descriptor directory,
             List<Descriptor> backing,
+            Descriptor canaryBell,
             int level) {
         this.kernel = kernel;
         this.mailbox = mailbox;
@@ -77,6 +87,7 @@ final class Member {
         this.filesystem = filesystem;
         this.directory = directory;
         this.backing = List.copyOf(backing);
+        this.canaryBell = canaryBell;
         this.level = level;
         this.thread = new Thread(null, this::work, "fs-" + slot, 256 * 1024);
         this.thread.setDaemon(true);
@@ -100,6 +111,10 @@ final class Member {
 
     Descriptor directory() {
         return directory;
+    }
+
+    Descriptor canaryBell() {
+        return canaryBell;
     }
 
     int level() {
@@ -158,9 +173,7 @@ final class Member {
                                         lease,
                                         this,
                                         attempt(() -> PreSync.rounds(kernel, directory, backing))));
-                case FREEZE ->
-                        mailbox.post(
-                                new Note.FreezeReturned(lease, this, attempt(this::callFreeze)));
+                case FREEZE -> freezeAndProve();
                 case THAW ->
                         mailbox.post(new Note.ThawReturned(lease, this, attempt(this::callThaw)));
                 case END -> {
@@ -183,6 +196,39 @@ final class Member {
             return Optional.empty();
         } catch (KernelException e) {
             return Optional.of(e.errno());
+        }
+    }
+
+    /** From FIFREEZE's return to the canary's sleep nobody has to be asked: it is part of every window. */
+    private void freezeAndProve() {
+        Optional<Errno> errno = attempt(this::callFreeze);
+        mailbox.post(new Note.FreezeReturned(lease, this, errno));
+        if (errno.isEmpty() && provable()) {
+            boolean asleep = attempt(() -> kernel.signal(canaryBell)).isEmpty() && fallsAsleep();
+            mailbox.post(new Note.CanarySettled(lease, this, asleep));
+        }
+    }
+
+    /** Gives up when something else is to be done: then the freeze is over anyhow. */
+    private boolean fallsAsleep() {
+        long until = kernel.bootNanos() + CANARY_SETTLES.toNanos();
+        while (orders.isEmpty() && kernel.bootNanos() - until < 0) {
+            if (canarySleeps()) {
+                return true;
+            }
+            attempt(() -> kernel.poll(List.of(), CANARY_LOOK));
+        }
+        return false;
+    }
+
+    /** Whether the canary sleeps, and nobody can have thawed since it was told to. */
+    boolean canarySleeps() {
+        try {
+            Optional<ThreadStatus> canary = kernel.thread(canaryProcess, canaryThread);
+            return canary.isPresent() && canary.get().blocked();
+        } catch (KernelException e) {
+            // What cannot be looked at proves nothing.
+            return false;
         }
     }
 
@@ -210,6 +256,7 @@ final class Member {
     private void closeAll() {
         List<Descriptor> all = new ArrayList<>(backing);
         all.add(directory);
+        all.add(canaryBell);
         for (Descriptor descriptor : all) {
             try {
                 descriptor.close();
@@ -237,7 +284,7 @@ final class Member {
 
     private static String word(Part.Phase phase) {
         return switch (phase) {
-            case WATCHED, PROVEN -> "frozen";
+            case PROVEN -> "frozen";
             default -> phase.name().toLowerCase(Locale.ROOT);
         };
     }

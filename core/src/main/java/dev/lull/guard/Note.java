@@ -18,6 +18,9 @@ sealed interface Note {
     /** FIFREEZE returned. */
     record FreezeReturned(LiveLease lease, Member member, Optional<Errno> errno) implements Note {}
 
+    /** The canary fell asleep after FIFREEZE, or would not. */
+    record CanarySettled(LiveLease lease, Member member, boolean asleep) implements Note {}
+
     /** FITHAW returned. */
     record ThawReturned(LiveLease lease, Member member, Optional<Errno> errno) implements Note {}
 

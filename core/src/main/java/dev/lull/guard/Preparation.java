@@ -125,6 +125,7 @@ final class Preparation {
                             one.filesystem(),
                             one.directory(),
                             backingFiles(one.stack()),
+                            kernel.eventDescriptor(),
                             levels.getOrDefault(one.filesystem().device(), 0)));
         }
         members.sort(Comparator.comparingInt(Member::level));

@@ -130,14 +130,13 @@ final class Sentry {
     private void handle(Signal signal) throws KernelException {
         switch (signal.kind()) {
             case KEEP -> {
-                Optional<Descriptor> filesystem = signal.descriptor();
-                if (filesystem.isPresent()) {
+                if (!signal.descriptors().isEmpty()) {
                     Post post =
                             new Post(
                                     signal.slot(),
                                     signal.lease(),
                                     (int) signal.value(),
-                                    filesystem.get());
+                                    signal.descriptors().getFirst());
                     posts.put(signal.slot(), post);
                     post.thread.start();
                     tell(Signal.of(Signal.Kind.KEPT, signal.slot(), signal.lease(), 0));

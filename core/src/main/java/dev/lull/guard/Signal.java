@@ -7,33 +7,33 @@ import dev.lull.linux.KernelException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
- * What the guard and its two companions say to each other: 32 bytes, with at most one descriptor. So small that it can
+ * What the guard and its two companions say to each other: 32 bytes, with at most two descriptors. So small that it can
  * be read one at a time, which keeps each descriptor with its message, and that nothing has to be parsed.
  *
  * @param kind what it says
  * @param slot one filesystem of one lease; numbers are not used twice in a guard's life
  * @param lease the lease's serial number
  * @param value a deadline, a level or a thread's id, as the kind has it
- * @param descriptor the filesystem's directory, where the kind has one
+ * @param descriptors the filesystem's directory and the canary's bell, where the kind has them
  */
-record Signal(Kind kind, int slot, long lease, long value, Optional<Descriptor> descriptor) {
+record Signal(Kind kind, int slot, long lease, long value, List<Descriptor> descriptors) {
     /** Bytes of one signal. */
     static final int SIZE = 32;
 
     enum Kind {
         /** Companion to guard: started up; {@code value} is its process id. */
         READY,
-        /** Guard to companion: keep this descriptor for {@code slot}; to the sentry, {@code value} is the level. */
+        /**
+         * Guard to companion: keep this descriptor for {@code slot}. To the sentry, {@code value} is the level; to the
+         * canary a second descriptor comes with it, an event that sends it to sleep.
+         */
         KEEP,
         /** Companion to guard: kept; from the canary, {@code value} is the thread's id, and its call came through. */
         KEPT,
         /** Guard to sentry: thaw {@code lease} one grace after {@code value} unless told otherwise. */
         DEADLINE,
-        /** Guard to canary: go to sleep on {@code slot}. */
-        SLEEP,
         /** Canary to guard: woke up on {@code slot}. */
         AWAKE,
         /** Guard to companion: forget {@code slot}. */
@@ -49,7 +49,7 @@ record Signal(Kind kind, int slot, long lease, long value, Optional<Descriptor> 
     private static final Kind[] KINDS = Kind.values();
 
     static Signal of(Kind kind, int slot, long lease, long value) {
-        return new Signal(kind, slot, lease, value, Optional.empty());
+        return new Signal(kind, slot, lease, value, List.of());
     }
 
     /** @return false if the peer does not read: its socket is full, so it is as good as dead */
@@ -57,8 +57,7 @@ record Signal(Kind kind, int slot, long lease, long value, Optional<Descriptor> 
     boolean send(Kernel kernel, Descriptor socket) throws KernelException {
         ByteBuffer bytes = ByteBuffer.allocate(SIZE);
         bytes.putInt(kind.ordinal()).putInt(slot).putLong(lease).putLong(value).putLong(0).flip();
-        List<Descriptor> passed = descriptor.isPresent() ? List.of(descriptor.get()) : List.of();
-        int sent = kernel.send(socket, bytes, passed);
+        int sent = kernel.send(socket, bytes, descriptors);
         if (sent != 0 && sent != SIZE) {
             throw new KernelException("sendmsg", socket.name(), Errno.EMSGSIZE);
         }
@@ -77,7 +76,7 @@ record Signal(Kind kind, int slot, long lease, long value, Optional<Descriptor> 
 
     static Received receive(Kernel kernel, Descriptor socket) {
         ByteBuffer bytes = ByteBuffer.allocate(SIZE);
-        List<Descriptor> passed = new ArrayList<>(1);
+        List<Descriptor> passed = new ArrayList<>(2);
         try {
             int count = kernel.receive(socket, bytes, passed);
             if (count == 0) {
@@ -100,6 +99,6 @@ record Signal(Kind kind, int slot, long lease, long value, Optional<Descriptor> 
                         bytes.getInt(),
                         bytes.getLong(),
                         bytes.getLong(),
-                        passed.isEmpty() ? Optional.empty() : Optional.of(passed.getFirst())));
+                        List.copyOf(passed)));
     }
 }

@@ -4,11 +4,11 @@ package dev.lull.lease;
 public sealed interface Effect {
     int member();
 
-    /** Call FIFREEZE and tell of it with {@link LeaseEvent.FreezeReturned}. */
+    /**
+     * Call FIFREEZE and tell of it with {@link LeaseEvent.FreezeReturned}; if it succeeded, send the canary to sleep and
+     * tell of it with {@link LeaseEvent.CanaryAsleep}.
+     */
     record CallFreeze(int member) implements Effect {}
-
-    /** Send the canary to sleep and tell of it with {@link LeaseEvent.CanaryAsleep}. */
-    record SendCanary(int member) implements Effect {}
 
     /** Call FITHAW and tell of it with {@link LeaseEvent.ThawReturned}. */
     record CallThaw(int member) implements Effect {}

@@ -17,10 +17,8 @@ public record Part(Phase phase, long since, Optional<Errno> errno) {
         IDLE,
         /** FIFREEZE was called and has not returned. */
         FREEZING,
-        /** FIFREEZE succeeded. */
+        /** FIFREEZE succeeded; the canary is not known to be asleep yet. */
         FROZEN,
-        /** The canary was sent and is not known to be asleep. */
-        WATCHED,
         /** The canary sleeps. */
         PROVEN,
         /** FITHAW was called and has not returned. */
@@ -42,6 +40,6 @@ public record Part(Phase phase, long since, Optional<Errno> errno) {
     }
 
     boolean frozen() {
-        return phase == Phase.FROZEN || phase == Phase.WATCHED || phase == Phase.PROVEN;
+        return phase == Phase.FROZEN || phase == Phase.PROVEN;
     }
 }

@@ -81,7 +81,7 @@ public record Transition(LeaseState state, List<Effect> effects) {
     }
 
     private static LeaseState canaryAsleep(LeaseState state, int member, long now) {
-        return state instanceof Freezing f && f.parts().get(member).phase() == Phase.WATCHED
+        return state instanceof Freezing f && f.parts().get(member).phase() == Phase.FROZEN
                 ? withPart(f, member, f.parts().get(member).to(Phase.PROVEN, now))
                 : state;
     }
@@ -154,10 +154,7 @@ public record Transition(LeaseState state, List<Effect> effects) {
             if (part.phase() == Phase.IDLE && aboveAllFrozen(terms, parts, i)) {
                 parts.set(i, part.to(Phase.FREEZING, now));
                 effects.add(new Effect.CallFreeze(i));
-            } else if (part.phase() == Phase.FROZEN && terms.members().get(i).provable()) {
-                parts.set(i, part.to(Phase.WATCHED, now));
-                effects.add(new Effect.SendCanary(i));
-            } else if (part.phase() == Phase.FROZEN) {
+            } else if (part.phase() == Phase.FROZEN && !terms.members().get(i).provable()) {
                 parts.set(i, part.to(Phase.PROVEN, now));
             }
         }

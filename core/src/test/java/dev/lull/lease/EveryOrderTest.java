@@ -122,7 +122,7 @@ class EveryOrderTest {
                                 with(w, i, new Disk(false, d.freezing, false, false, d.brokenOnce)),
                                 new LeaseEvent.ThawReturned(i, answer)));
             }
-            if (phase(w, i) == Phase.WATCHED && d.frozen && !d.canaryAsleep) {
+            if (phase(w, i) == Phase.FROZEN && d.frozen && !d.canaryAsleep) {
                 next.add(
                         on(
                                 with(
@@ -181,7 +181,6 @@ class EveryOrderTest {
                             assertThat(effect.member() == 0 || disks.get(0).frozen).isTrue();
                             yield new Disk(d.frozen, true, d.thawing, d.canaryAsleep, d.brokenOnce);
                         }
-                        case Effect.SendCanary _ -> d;
                         case Effect.CallThaw _ -> {
                             assertThat(d.thawing).isFalse();
                             yield new Disk(

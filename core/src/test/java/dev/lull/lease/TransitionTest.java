@@ -53,7 +53,7 @@ class TransitionTest {
         on(ONE, new LeaseEvent.Freeze());
         assertThat(taken()).containsExactly(new Effect.CallFreeze(0));
         on(ONE, new LeaseEvent.FreezeReturned(0, Optional.empty()));
-        assertThat(taken()).containsExactly(new Effect.SendCanary(0));
+        assertThat(taken()).isEmpty();
         assertThat(state).isInstanceOf(Freezing.class);
         on(ONE, new LeaseEvent.CanaryAsleep(0));
         assertThat(state).isInstanceOf(Frozen.class);
@@ -160,8 +160,7 @@ class TransitionTest {
         on(STACKED, new LeaseEvent.Freeze());
         assertThat(taken()).containsExactly(new Effect.CallFreeze(0));
         on(STACKED, new LeaseEvent.FreezeReturned(0, Optional.empty()));
-        assertThat(taken())
-                .containsExactlyInAnyOrder(new Effect.SendCanary(0), new Effect.CallFreeze(1));
+        assertThat(taken()).containsExactly(new Effect.CallFreeze(1));
         on(STACKED, new LeaseEvent.CanaryAsleep(0));
         on(STACKED, new LeaseEvent.FreezeReturned(1, Optional.empty()));
         on(STACKED, new LeaseEvent.CanaryAsleep(1));
