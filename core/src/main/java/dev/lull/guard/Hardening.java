@@ -15,7 +15,7 @@ final class Hardening {
     private Hardening() {}
 
     /**
-     * Locks memory, forbids core dumps, keeps memory reclaim from waiting for filesystems, and leaves the cgroup of
+     * Locks memory, goes before others on the cores, forbids core dumps, keeps memory reclaim from waiting for filesystems, and leaves the cgroup of
      * whoever started this process. None of it is fatal where it is not permitted.
      *
      * @param oomScore to be written to {@code oom_score_adj}
@@ -24,6 +24,8 @@ final class Hardening {
     static List<String> apply(Kernel kernel, int oomScore) {
         List<String> warnings = new ArrayList<>();
         attempt(warnings, "lock memory", kernel::lockMemory);
+        // A deadline is kept although every core is busy.
+        attempt(warnings, "raise its priority", () -> kernel.setNiceness(-20));
         attempt(warnings, "forbid core dumps", kernel::forbidCoreDumps);
         attempt(warnings, "declare an i/o flusher", kernel::declareIoFlusher);
         attempt(

@@ -42,6 +42,8 @@ public final class LinuxKernel implements Kernel {
     private static final int STATFS = 120;
     private static final int TRANSFER = 64 * 1024;
 
+    private static final int PRIO_PROCESS = 0;
+
     private static final int MNT_DETACH = 2;
     private static final int UMOUNT_NOFOLLOW = 8;
 
@@ -877,6 +879,24 @@ public final class LinuxKernel implements Kernel {
     @Override
     public int effectiveUser() {
         return (int) SystemCall.call(Scratch.of(), Abi.GETEUID);
+    }
+
+    @Override
+    public void setNiceness(int nice) throws KernelException {
+        for (int thread : threads(processId())) {
+            check(
+                    SystemCall.call(Scratch.of(), Abi.SETPRIORITY, PRIO_PROCESS, thread, nice),
+                    "setpriority",
+                    "this process");
+        }
+        try {
+            writeKnob(Path.of("/proc/self/autogroup"), Integer.toString(nice));
+        } catch (KernelException e) {
+            // A kernel without autogroups has no such file.
+            if (!e.errno().equals(Errno.ENOENT)) {
+                throw e;
+            }
+        }
     }
 
     @Override

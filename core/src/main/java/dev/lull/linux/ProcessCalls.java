@@ -37,6 +37,14 @@ public interface ProcessCalls {
     /** prctl PR_SET_IO_FLUSHER (Linux 5.6): memory reclaim on behalf of this process does not wait for filesystems. */
     void declareIoFlusher() throws KernelException;
 
+    /**
+     * setpriority(2) of every thread of this process, and of its autogroup (sched(7)) where there are such: threads
+     * started later inherit it from the one that starts them.
+     *
+     * @param nice −20, first, to 19, last
+     */
+    void setNiceness(int nice) throws KernelException;
+
     /** chdir(2) of the whole process. */
     void changeDirectory(Path directory) throws KernelException;
 
