@@ -17,7 +17,7 @@ public interface SocketCalls {
     /** @throws KernelException EAGAIN if nobody waits */
     Descriptor accept(Descriptor listener) throws KernelException;
 
-    /** @throws KernelException ENOENT or ECONNREFUSED if nobody listens */
+    /** @throws KernelException ENOENT or ECONNREFUSED if nobody listens, EAGAIN if too many wait already */
     Descriptor connect(Path path) throws KernelException;
 
     /** Two connected stream sockets. */
@@ -34,7 +34,8 @@ public interface SocketCalls {
 
     /**
      * recvmsg(2) with MSG_CMSG_CLOEXEC into {@code bytes}; descriptors received are added to {@code descriptors} and
-     * belong to the caller. A truncated control message (MSG_CTRUNC) closes what came and is EMSGSIZE.
+     * belong to the caller. A receive ends with the bytes that descriptors were sent with; bytes sent before may come
+     * in the same one. A truncated control message (MSG_CTRUNC) closes what came and is EMSGSIZE.
      *
      * @return how many bytes came; 0 if none is there now; −1 at the end of the stream
      */

@@ -1,0 +1,145 @@
+package dev.lull.testkit;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An open file description: what descriptors of one or several processes, and messages under way,
+ * refer to. Guarded by the world's lock.
+ */
+sealed class OpenFile {
+    private int references;
+
+    final void acquire() {
+        references++;
+    }
+
+    final void release(World world) {
+        references--;
+        if (references == 0) {
+            lastClose(world);
+        }
+    }
+
+    void lastClose(World world) {}
+
+    /** A file, directory or device. */
+    static final class OfNode extends OpenFile {
+        final Node node;
+        final World.FakeMount mount;
+
+        OfNode(Node node, World.FakeMount mount) {
+            this.node = node;
+            this.mount = mount;
+        }
+
+        @Override
+        void lastClose(World world) {
+            if (node.lockedBy == this) {
+                node.lockedBy = null;
+            }
+            world.open.remove(this);
+            world.clearUnusedLoops();
+        }
+    }
+
+    /** One end of a connection. */
+    static final class Socket extends OpenFile {
+        /** As Linux has it by default: net.core.wmem_default. */
+        static final int CAPACITY = 212_992;
+
+        final FakeProcess peerProcess;
+        final Deque<Message> incoming = new ArrayDeque<>();
+        @Nullable Socket other;
+        boolean closed;
+        boolean reset;
+
+        Socket(FakeProcess peerProcess) {
+            this.peerProcess = peerProcess;
+        }
+
+        int queued() {
+            int sum = 0;
+            for (Message message : incoming) {
+                sum += message.bytes.length - message.taken;
+            }
+            return sum;
+        }
+
+        Socket peer() {
+            if (other == null) {
+                throw new IllegalStateException("a socket without another end");
+            }
+            return other;
+        }
+
+        boolean peerClosed() {
+            return peer().closed;
+        }
+
+        @Override
+        void lastClose(World world) {
+            closed = true;
+            // unix_release_sock() of net/unix/af_unix.c: who leaves data unread resets the other
+            // end.
+            if (!incoming.isEmpty()) {
+                peer().reset = true;
+            }
+            for (Message message : incoming) {
+                message.drop(world);
+            }
+            incoming.clear();
+        }
+    }
+
+    static final class Message {
+        final byte[] bytes;
+        List<OpenFile> files;
+        int taken;
+
+        Message(byte[] bytes, List<OpenFile> files) {
+            this.bytes = bytes;
+            this.files = files;
+        }
+
+        void drop(World world) {
+            for (OpenFile file : files) {
+                file.release(world);
+            }
+            files = List.of();
+        }
+    }
+
+    static final class Listener extends OpenFile {
+        final FakeProcess owner;
+        final Deque<Socket> backlog = new ArrayDeque<>();
+        boolean closed;
+
+        Listener(FakeProcess owner) {
+            this.owner = owner;
+        }
+
+        @Override
+        void lastClose(World world) {
+            closed = true;
+            for (Socket socket : backlog) {
+                socket.release(world);
+            }
+            backlog.clear();
+        }
+    }
+
+    static final class Event extends OpenFile {
+        long count;
+    }
+
+    static final class OfProcess extends OpenFile {
+        final FakeProcess process;
+
+        OfProcess(FakeProcess process) {
+            this.process = process;
+        }
+    }
+}
