@@ -1,0 +1,522 @@
+package dev.lull.plan;
+
+import dev.lull.freeze.ArmedLease;
+import dev.lull.freeze.FreezeException;
+import dev.lull.freeze.FreezeOption;
+import dev.lull.freeze.FreezeSet;
+import dev.lull.freeze.Lease;
+import dev.lull.freeze.Outcome;
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
+import dev.lull.linux.Mount;
+import dev.lull.snapshot.NestedMounts;
+import dev.lull.snapshot.Origin;
+import dev.lull.snapshot.PreparedSnapshot;
+import dev.lull.snapshot.Snapshot;
+import dev.lull.snapshot.SnapshotException;
+import dev.lull.snapshot.SnapshotId;
+import dev.lull.snapshot.SnapshotProvider;
+import dev.lull.snapshot.SnapshotRequest;
+import dev.lull.snapshot.SnapshotState;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Snapshots of several filesystems, of one instant: {@code prepare → pre-sync → freeze → snapshot → thaw → verdict}. They
+ * are good only if the lease was {@linkplain Outcome#held() held, and proven}, until the last was complete; otherwise
+ * they are deleted, or kept and marked where that was asked for, and the plan fails.
+ *
+ * <p>A filesystem whose provider makes atomic snapshots by itself (a btrfs subvolume) is not frozen, since its snapshot
+ * would wait for the thaw; it is taken while the others are frozen, so that the cut is common, and there can be only one
+ * such filesystem among several. If it is alone there is no freeze, no lease, and no verdict.
+ *
+ * <p>For the plan's thread.
+ */
+public final class ConsistentSnapshots {
+    /**
+     * What was taken of one filesystem.
+     *
+     * @param paths as they were named
+     * @param origin the filesystem
+     * @param snapshot the snapshot
+     * @param frozen whether the filesystem was frozen
+     * @param leftOut what is nested in it and not in the snapshot, relative to the mount point
+     */
+    public record Taken(
+            List<Path> paths,
+            Origin origin,
+            Snapshot snapshot,
+            boolean frozen,
+            List<Path> leftOut) {
+        public Taken {
+            paths = List.copyOf(paths);
+            leftOut = List.copyOf(leftOut);
+        }
+    }
+
+    private record Named(List<Path> paths, Origin origin) {}
+
+    private record Ready(Named named, PreparedSnapshot snapshot, List<Path> leftOut) {}
+
+    private static final int SHOWN = 4;
+
+    private final Host host;
+    private final SnapshotOrder order;
+    private final List<Named> origins = new ArrayList<>();
+    private final List<Ready> ready = new ArrayList<>();
+    private final List<Taken> taken = new ArrayList<>();
+    private @Nullable FreezeSet named;
+    private @Nullable FreezeSet toFreeze;
+    private @Nullable ArmedLease armed;
+    private @Nullable Lease lease;
+    private @Nullable Outcome outcome;
+    private Instant created = Instant.EPOCH;
+    private boolean keep;
+    private boolean durable;
+    private boolean inconsistent;
+
+    public ConsistentSnapshots(Host host, SnapshotOrder order) {
+        this.host = host;
+        this.order = order;
+    }
+
+    /** What was taken, in the order in which the filesystems were named. */
+    public List<Taken> taken() {
+        return List.copyOf(taken);
+    }
+
+    /** How the lease ended; empty before, and if nothing had to be frozen. */
+    public Optional<Outcome> outcome() {
+        return Optional.ofNullable(outcome);
+    }
+
+    /** Keeps the snapshots once they are good; otherwise they are there for the plan's sake only. */
+    public void keep() {
+        keep = true;
+    }
+
+    /**
+     * Adds the step that opens and looks at the filesystems. What a caller still has to check about them comes between
+     * this and {@link #addTo}.
+     */
+    public void addOpening(Plan plan) {
+        plan.add(Step.during("open", this::open, this::close));
+    }
+
+    /** Adds the steps from prepare to durable snapshots. */
+    public void addTo(Plan plan) {
+        plan.add(Step.during("prepare", this::prepare, this::giveUpPrepared))
+                .add(Step.during("pre-sync", this::preSync, this::disarm))
+                .add(Step.during("freeze", this::freeze, this::closeLease))
+                .add(Step.during("snapshot", this::take, this::deleteTaken))
+                .add(Step.of("thaw", this::thaw))
+                .add(Step.of("verdict", this::judge))
+                .add(Step.of("make durable", this::makeDurable));
+    }
+
+    /**
+     * Refuses a directory that lies on one of the filesystems: a backup that lies on what it is a backup of is lost with
+     * it, and could not be written to while that is frozen.
+     *
+     * @throws PlanException.Refused if it does
+     */
+    public void requireOutside(Path directory) throws PlanException, IOException {
+        try (Descriptor opened = host.kernel().openDirectory(directory)) {
+            DeviceNumber device = Origin.mountOf(host.kernel(), opened).device();
+            for (Named filesystem : origins) {
+                if (filesystem.origin().device().equals(device)) {
+                    throw new PlanException.Refused(
+                            directory
+                                    + " lies on the filesystem to be backed up, "
+                                    + filesystem.origin().mountPoint(),
+                            "choose a destination on another filesystem");
+                }
+            }
+        }
+    }
+
+    private String open() throws PlanException, FreezeException, IOException {
+        FreezeSet set = FreezeSet.open(host.kernel(), order.paths(), false);
+        named = set;
+        for (FreezeSet.Member member : set.members()) {
+            origins.add(new Named(namesOf(member), Origin.of(host.kernel(), member.directory())));
+        }
+        return origins.stream().map(name -> name.origin().type()).collect(Collectors.joining(", "));
+    }
+
+    /** All the paths that name the member's filesystem, and show the same of it. */
+    private List<Path> namesOf(FreezeSet.Member member) throws PlanException, IOException {
+        List<Path> paths = new ArrayList<>();
+        for (Path path : order.paths()) {
+            Mount mount;
+            try (Descriptor opened = host.kernel().openDirectory(path)) {
+                mount = Origin.mountOf(host.kernel(), opened);
+            }
+            if (!mount.device().equals(member.device())) {
+                continue;
+            }
+            if (!mount.root().equals(member.mount().root())) {
+                throw new PlanException.Refused(
+                        member.path() + " and " + path + " show different parts of one filesystem",
+                        "back them up one after the other, or the mount that shows all of it");
+            }
+            paths.add(path);
+        }
+        return paths;
+    }
+
+    private void close() throws FreezeException {
+        if (named != null) {
+            named.close();
+        }
+    }
+
+    private String prepare() throws PlanException, FreezeException, IOException {
+        List<Mount> mounts = host.kernel().mounts();
+        for (Named origin : origins) {
+            List<Path> nested = nested(origin.origin(), mounts);
+            SnapshotProvider provider = provider(origin.origin());
+            PreparedSnapshot prepared =
+                    provider.prepare(
+                            new SnapshotRequest(
+                                    SnapshotId.random(),
+                                    origin.origin(),
+                                    timeout(),
+                                    order.oneFilesystem()));
+            List<Path> leftOut =
+                    Stream.concat(nested.stream(), prepared.intent().leftOut().stream())
+                            .distinct()
+                            .toList();
+            ready.add(new Ready(origin, prepared, leftOut));
+            host.records().write(prepared.intent());
+        }
+        requireOneAtMostUnfrozen();
+        requireTargetsOutside();
+        requireTime();
+        return ready.stream()
+                .map(r -> r.snapshot().intent().provider())
+                .distinct()
+                .collect(Collectors.joining(", "));
+    }
+
+    private Duration timeout() {
+        return order.timeouts().timeout().orElseThrow();
+    }
+
+    private SnapshotProvider provider(Origin origin) throws PlanException, SnapshotException {
+        Optional<String> wanted = order.provider();
+        if (wanted.isEmpty()) {
+            return host.providers().choose(origin);
+        }
+        return host.providers()
+                .named(wanted.get())
+                .orElseThrow(() ->
+                        new PlanException.Refused(
+                                "no snapshot provider is called " + wanted.get(),
+                                "there are "
+                                        + host.providers().all().stream()
+                                                .map(SnapshotProvider::name)
+                                                .collect(Collectors.joining(", "))));
+    }
+
+    private List<Path> nested(Origin origin, List<Mount> mounts) throws PlanException.Refused {
+        List<Path> nested =
+                NestedMounts.below(origin.mountPoint(), mounts).stream()
+                        .filter(mount -> !isNamed(mount))
+                        .map(Mount::mountPoint)
+                        .distinct()
+                        .toList();
+        if (!nested.isEmpty() && !order.oneFilesystem()) {
+            String shown =
+                    nested.stream()
+                            .limit(SHOWN)
+                            .map(Path::toString)
+                            .collect(Collectors.joining(", "));
+            throw new PlanException.Refused(
+                    origin.mountPoint()
+                            + " has other filesystems mounted in it, which would be missing: "
+                            + shown
+                            + (nested.size() > SHOWN ? ", …" : ""),
+                    "name them too, or leave them out with --one-file-system");
+        }
+        return nested.stream().map(origin.mountPoint()::relativize).toList();
+    }
+
+    private boolean isNamed(Mount mount) {
+        return origins.stream().anyMatch(other -> other.origin().device().equals(mount.device()));
+    }
+
+    private void requireOneAtMostUnfrozen() throws PlanException.Refused {
+        List<Ready> unfrozen = ready.stream().filter(r -> !r.snapshot().wantsFreeze()).toList();
+        if (unfrozen.size() > 1) {
+            throw new PlanException.Refused(
+                    unfrozen.stream()
+                                    .map(r -> r.named().origin().mountPoint().toString())
+                                    .collect(Collectors.joining(" and "))
+                            + " cannot have snapshots of one instant: each is atomic by itself only",
+                    "back them up one by one");
+        }
+    }
+
+    /** FICLONE and the like onto a frozen filesystem waits for the thaw, which waits for it (tried). */
+    private void requireTargetsOutside() throws SnapshotException.TargetInSet {
+        Set<DeviceNumber> frozen =
+                frozen().map(r -> r.named().origin().device()).collect(Collectors.toSet());
+        for (Ready one : ready) {
+            if (!Collections.disjoint(one.snapshot().writesTo(), frozen)) {
+                throw new SnapshotException.TargetInSet(
+                        one.named().origin().mountPoint().toString(),
+                        "its snapshot would be written to a filesystem that is to be frozen too",
+                        "back up the two one after the other");
+            }
+        }
+    }
+
+    private void requireTime() throws SnapshotException.TooSlow {
+        Duration estimate =
+                ready.stream()
+                        .map(r -> r.snapshot().estimate())
+                        .reduce(Duration.ZERO, Duration::plus);
+        if (frozen().findAny().isPresent() && estimate.compareTo(timeout()) > 0) {
+            throw new SnapshotException.TooSlow(
+                    ready.getFirst().named().origin().mountPoint().toString(),
+                    "taking the snapshots may last "
+                            + estimate.toMillis()
+                            + " ms, and the freeze only "
+                            + timeout().toMillis()
+                            + " ms",
+                    "allow a longer --timeout, or fewer filesystems at once");
+        }
+    }
+
+    private Stream<Ready> frozen() {
+        return ready.stream().filter(r -> r.snapshot().wantsFreeze());
+    }
+
+    /** Closing a prepared snapshot removes what was made unless it was taken; the record then tells of nothing. */
+    private void giveUpPrepared() throws SnapshotException {
+        Failures failures = new Failures();
+        for (Ready one : ready.reversed()) {
+            failures.run(one.snapshot()::close);
+            boolean wasTaken =
+                    taken.stream()
+                            .anyMatch(t -> t.snapshot().id().equals(one.snapshot().intent().id()));
+            if (!wasTaken) {
+                failures.run(() -> host.records().delete(one.snapshot().intent().id()));
+            }
+        }
+        failures.throwFirst();
+    }
+
+    private String preSync() throws PlanException, FreezeException, IOException {
+        List<Path> paths = frozen().map(r -> r.named().paths().getFirst()).toList();
+        if (paths.isEmpty()) {
+            return "nothing is frozen: the snapshot is atomic";
+        }
+        FreezeSet set = FreezeSet.open(host.kernel(), paths, false);
+        toFreeze = set;
+        for (FreezeSet.Member member : set.members()) {
+            // The same path, opened again: what is frozen must be what was looked at.
+            if (frozen().noneMatch(r -> r.named().origin().device().equals(member.device()))) {
+                throw new PlanException.Refused(
+                        member.path() + " is not the filesystem that it was a moment ago",
+                        "somebody mounts or unmounts there: try again when that is done");
+            }
+        }
+        armed =
+                host.freezer()
+                        .arm(set, order.timeouts(), order.options().toArray(FreezeOption[]::new));
+        for (Ready one : ready) {
+            one.snapshot().settle();
+        }
+        return "";
+    }
+
+    private void disarm() throws FreezeException {
+        if (armed != null) {
+            armed.close();
+        }
+        if (toFreeze != null) {
+            toFreeze.close();
+        }
+    }
+
+    private String freeze() throws FreezeException {
+        created = Instant.now();
+        if (armed != null) {
+            lease = armed.freeze();
+        }
+        return "";
+    }
+
+    private void closeLease() throws FreezeException {
+        if (lease != null) {
+            lease.close();
+        }
+    }
+
+    private String take() throws IOException {
+        for (Ready one : ready) {
+            Snapshot snapshot = one.snapshot().take();
+            taken.add(
+                    new Taken(
+                            one.named().paths(),
+                            one.named().origin(),
+                            snapshot,
+                            one.snapshot().wantsFreeze(),
+                            one.leftOut()));
+        }
+        return "";
+    }
+
+    private String thaw() throws FreezeException {
+        if (lease != null) {
+            outcome = lease.release();
+        }
+        return "";
+    }
+
+    private String judge() throws PlanException, IOException {
+        if (outcome == null) {
+            return "atomic by itself";
+        }
+        if (outcome.held()) {
+            return "held, and proven";
+        }
+        if (!order.keepInconsistent()) {
+            throw new PlanException.NotHeld(outcome, "they are thrown away");
+        }
+        PlanException.NotHeld reason =
+                new PlanException.NotHeld(outcome, "they are kept, marked inconsistent");
+        for (Taken one : taken) {
+            host.records()
+                    .write(
+                            one.snapshot()
+                                    .record()
+                                    .with(
+                                            SnapshotState.INCONSISTENT,
+                                            String.valueOf(reason.getMessage())));
+        }
+        inconsistent = true;
+        throw reason;
+    }
+
+    /** The origins need not be open any more: their administrator may want to unmount them. */
+    private String makeDurable() throws PlanException, FreezeException, IOException {
+        for (Taken one : taken) {
+            one.snapshot().makeDurable();
+            host.records().write(one.snapshot().record().with(SnapshotState.GOOD));
+        }
+        durable = true;
+        giveUpPrepared();
+        closeLease();
+        disarm();
+        close();
+        return "";
+    }
+
+    /** Thaws before anything else: deleting takes time, and while frozen it may not get anywhere. */
+    private void deleteTaken() throws FreezeException, SnapshotException {
+        Failures failures = new Failures();
+        try {
+            closeLease();
+        } finally {
+            if (!(keep && durable) && !inconsistent) {
+                for (Taken one : taken.reversed()) {
+                    failures.run(() -> {
+                        one.snapshot().delete();
+                        host.records().delete(one.snapshot().id());
+                    });
+                }
+            }
+        }
+        failures.throwFirst();
+    }
+
+    /** The manifest of what was taken, without an archive. */
+    public Manifest manifest(List<Timeline.Entry> timeline) {
+        return new Manifest(
+                host.version(),
+                created,
+                hostName(),
+                System.getProperty("os.version", ""),
+                Optional.ofNullable(outcome).map(this::held),
+                taken.stream().map(ConsistentSnapshots::filesystem).toList(),
+                Optional.empty(),
+                List.of(),
+                List.of(),
+                timeline);
+    }
+
+    private Manifest.Held held(Outcome end) {
+        return new Manifest.Held(
+                end.lease(),
+                end.end().word(),
+                end.reason(),
+                order.timeouts().within(),
+                timeout(),
+                end.window());
+    }
+
+    private static Manifest.Filesystem filesystem(Taken one) {
+        Origin origin = one.origin();
+        return new Manifest.Filesystem(
+                one.paths().stream().map(Path::toString).toList(),
+                origin.mountPoint().toString(),
+                origin.device().toString(),
+                origin.type(),
+                origin.mount().source(),
+                origin.uuid(),
+                one.snapshot().record().provider(),
+                one.snapshot().id().text(),
+                one.frozen(),
+                one.leftOut().stream().map(Path::toString).toList());
+    }
+
+    private static String hostName() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "unknown";
+        }
+    }
+
+    /** Runs all of several, and keeps every failure. */
+    private static final class Failures {
+        private interface Try {
+            void run() throws SnapshotException;
+        }
+
+        private @Nullable SnapshotException first;
+
+        void run(Try one) {
+            try {
+                one.run();
+            } catch (SnapshotException e) {
+                if (first == null) {
+                    first = e;
+                } else {
+                    first.addSuppressed(e);
+                }
+            }
+        }
+
+        void throwFirst() throws SnapshotException {
+            if (first != null) {
+                throw first;
+            }
+        }
+    }
+}
