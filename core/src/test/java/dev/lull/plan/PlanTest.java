@@ -46,7 +46,8 @@ class PlanTest {
 
         plan.run();
 
-        assertThat(done).containsExactly("mount", "archive", "scratch", "undo scratch", "undo mount");
+        assertThat(done)
+                .containsExactly("mount", "archive", "scratch", "undo scratch", "undo mount");
         assertThat(plan.timeline().entries())
                 .extracting(Timeline.Entry::name)
                 .containsExactly("mount", "archive", "scratch", Plan.CLEAN_UP);
@@ -55,12 +56,14 @@ class PlanTest {
     /** The step that fails is undone too: it may have got half-way. */
     @Property(tries = 50)
     void whateverWasBegunIsUndoneInReverseOrder(
-            @ForAll @IntRange(min = 1, max = 8) int count, @ForAll @IntRange(min = 0, max = 7) int at) {
+            @ForAll @IntRange(min = 1, max = 8) int count,
+            @ForAll @IntRange(min = 0, max = 7) int at) {
         done.clear();
         int failing = at % count;
         Plan plan = new Plan();
         for (int i = 0; i < count; i++) {
-            plan.add(i == failing ? failing("s" + i) : i % 2 == 0 ? step("s" + i) : during("s" + i));
+            plan.add(
+                    i == failing ? failing("s" + i) : i % 2 == 0 ? step("s" + i) : during("s" + i));
         }
 
         assertThatThrownBy(plan::run).hasMessage("s" + failing + " failed");
@@ -98,11 +101,10 @@ class PlanTest {
 
         assertThatThrownBy(plan::run)
                 .hasMessage("fourth failed")
-                .satisfies(
-                        e ->
-                                assertThat(e.getSuppressed())
-                                        .extracting(Throwable::getMessage)
-                                        .containsExactly("bug", "stuck"));
+                .satisfies(e ->
+                        assertThat(e.getSuppressed())
+                                .extracting(Throwable::getMessage)
+                                .containsExactly("bug", "stuck"));
 
         assertThat(done).endsWith("undo fourth", "undo first");
         assertThat(plan.timeline().entries())
@@ -145,7 +147,9 @@ class PlanTest {
                                 Step.of(
                                         "first",
                                         () -> begin("first"),
-                                        () -> interruptedInUndo.add(Thread.currentThread().isInterrupted())))
+                                        () ->
+                                                interruptedInUndo.add(
+                                                        Thread.currentThread().isInterrupted())))
                         .add(
                                 Step.of(
                                         "long",
@@ -156,16 +160,15 @@ class PlanTest {
                                         }));
         Thread canceller =
                 Thread.ofPlatform()
-                        .start(
-                                () -> {
-                                    try {
-                                        inStep.await();
-                                    } catch (InterruptedException e) {
-                                        Thread.currentThread().interrupt();
-                                    }
-                                    plan.cancel("asked to end", null);
-                                    plan.cancel("asked again", null);
-                                });
+                        .start(() -> {
+                            try {
+                                inStep.await();
+                            } catch (InterruptedException e) {
+                                Thread.currentThread().interrupt();
+                            }
+                            plan.cancel("asked to end", null);
+                            plan.cancel("asked again", null);
+                        });
 
         assertThatThrownBy(plan::run)
                 .isInstanceOf(PlanException.Cancelled.class)
@@ -209,7 +212,9 @@ class PlanTest {
 
         plan.run();
 
-        assertThat(whileRunning).extracting(Timeline.Entry::outcome).containsExactly(Timeline.Outcome.RUNNING);
+        assertThat(whileRunning)
+                .extracting(Timeline.Entry::outcome)
+                .containsExactly(Timeline.Outcome.RUNNING);
         assertThat(plan.timeline().took("slow")).contains(Duration.ofNanos(500));
         assertThat(plan.timeline().took("next")).contains(Duration.ofNanos(7));
         assertThat(plan.timeline().entries().getFirst().detail()).contains("3 files");
