@@ -4,6 +4,7 @@ import dev.lull.backup.BackupException;
 import dev.lull.freeze.FreezeException;
 import dev.lull.linux.Errno;
 import dev.lull.linux.KernelException;
+import dev.lull.plan.PlanException;
 import dev.lull.snapshot.SnapshotException;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -42,7 +43,12 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
         return switch (e) {
             case CommandException command -> command.code();
             case FreezeException freeze -> ExitCode.of(freeze);
-            case BackupException.Refused _ -> ExitCode.USAGE;
+            case BackupException.Refused _,
+                    PlanException.Refused _,
+                    SnapshotException.TargetInSet _ ->
+                    ExitCode.USAGE;
+            case PlanException.NotHeld _ -> ExitCode.NOT_HELD;
+            case PlanException.CleanUpIncomplete _ -> ExitCode.UNCLEAN;
             case KernelException kernel when notPermitted(kernel.errno()) -> ExitCode.NOT_PERMITTED;
             default -> ExitCode.FAILED;
         };
@@ -55,7 +61,12 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
     private static String message(Throwable e) {
         String message = e.getMessage();
         return switch (e) {
-            case CommandException _, FreezeException _, SnapshotException _, BackupException _ ->
+            case CommandException _,
+                    FreezeException _,
+                    SnapshotException _,
+                    BackupException _,
+                    PlanException _,
+                    ToolRun.CannotRun _ ->
                     String.valueOf(message);
             case KernelException kernel ->
                     kernel.operation() + " " + kernel.subject() + ": " + kernel.errno();
@@ -72,6 +83,7 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
             case FreezeException freeze -> freeze.hint();
             case SnapshotException snapshot -> snapshot.hint();
             case BackupException backup -> backup.hint();
+            case PlanException plan -> plan.hint();
             case RuntimeException _, Error _ ->
                     Optional.of("please report it, with what LULL_DEBUG=1 prints");
             default -> Optional.empty();

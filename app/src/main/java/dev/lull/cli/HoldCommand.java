@@ -31,10 +31,10 @@ import picocli.CommandLine.Parameters;
                     + "held to the end, 125 if lull failed, 126 if COMMAND cannot be run, 127 if there is none."
         })
 final class HoldCommand implements Callable<Integer>, CommandTail {
-    private static final int NOT_HELD = 124;
-    private static final int LULL_FAILED = 125;
-    private static final int CANNOT_RUN = 126;
-    private static final int NO_SUCH_COMMAND = 127;
+    static final int NOT_HELD = 124;
+    static final int LULL_FAILED = 125;
+    static final int CANNOT_RUN = 126;
+    static final int NO_SUCH_COMMAND = 127;
 
     @Parameters(arity = "1..*", paramLabel = "PATH", description = "mount points")
     private List<Path> paths = List.of();
@@ -145,7 +145,7 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
     }
 
     /** The program as execvp(3) finds it; null if there is none. */
-    private static @org.jspecify.annotations.Nullable Path find(String name) {
+    static @org.jspecify.annotations.Nullable Path find(String name) {
         if (name.contains("/")) {
             Path path = Path.of(name);
             return Files.exists(path) ? path : null;

@@ -1,0 +1,86 @@
+package dev.lull.cli;
+
+import dev.lull.freeze.FreezeOption;
+import dev.lull.lease.Timeouts;
+import dev.lull.plan.SnapshotOrder;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** How snapshots are taken. */
+final class SnapshotOptions {
+    @Option(
+            names = "--timeout",
+            paramLabel = "TIME",
+            description =
+                    "thaw after TIME at the latest; the snapshot is then thrown away (default: 30s; at most 5m)")
+    private String timeout = "30s";
+
+    @Option(
+            names = "--within",
+            paramLabel = "TIME",
+            description = "give up, and undo, if it is not all frozen after TIME (default: 10s)")
+    private String within = "10s";
+
+    @Option(
+            names = "--no-expedite",
+            description = "leave the kernel's RCU grace periods as they are")
+    private boolean noExpedite;
+
+    @Option(names = "--no-presync", description = "do not write back dirty data before the freeze")
+    private boolean noPresync;
+
+    @Option(
+            names = "--provider",
+            paramLabel = "NAME",
+            description =
+                    "make snapshots with btrfs, reflink or command (default: the first that fits)")
+    private @Nullable String provider;
+
+    @Option(
+            names = "--script",
+            paramLabel = "FILE",
+            description = "the script of the provider command, see docs/providers.md")
+    private @Nullable Path script;
+
+    @Option(
+            names = "--one-file-system",
+            description = "leave out mounts and subvolumes nested in a PATH, instead of refusing")
+    private boolean oneFileSystem;
+
+    @Option(
+            names = "--keep-inconsistent",
+            description = "keep the snapshots, marked inconsistent, if the freeze was not held")
+    private boolean keepInconsistent;
+
+    SnapshotOrder order(List<Path> paths) throws CommandException {
+        return new SnapshotOrder(
+                paths,
+                Timeouts.of(
+                        LimitOptions.bounded("--within", within),
+                        LimitOptions.bounded("--timeout", timeout)),
+                freezeOptions(),
+                Optional.ofNullable(script == null || provider != null ? provider : "command"),
+                oneFileSystem,
+                keepInconsistent);
+    }
+
+    private Set<FreezeOption> freezeOptions() {
+        Set<FreezeOption> options = EnumSet.noneOf(FreezeOption.class);
+        if (noExpedite) {
+            options.add(FreezeOption.NO_EXPEDITE);
+        }
+        if (noPresync) {
+            options.add(FreezeOption.NO_PRESYNC);
+        }
+        return options;
+    }
+
+    Optional<Path> script() {
+        return Optional.ofNullable(script).map(path -> path.toAbsolutePath().normalize());
+    }
+}

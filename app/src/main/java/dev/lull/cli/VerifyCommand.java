@@ -1,0 +1,167 @@
+package dev.lull.cli;
+
+import dev.lull.backup.Archive;
+import dev.lull.backup.BackupException;
+import dev.lull.plan.Host;
+import dev.lull.plan.Manifest;
+import dev.lull.snapshot.CheckReport;
+import dev.lull.snapshot.Snapshot;
+import dev.lull.snapshot.SnapshotId;
+import dev.lull.snapshot.SnapshotRecord;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code lull verify}. */
+@Command(
+        name = "verify",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Read an archive back and check it: sums, compression, tar structure, number of entries.",
+            "With --filesystem also the snapshots that it was made from, if they were kept."
+        })
+final class VerifyCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "ARCHIVE", description = "a file NAME.tar.zst")
+    private @Nullable Path file;
+
+    @Option(
+            names = "--filesystem",
+            description = "check the snapshots' filesystems too; needs root")
+    private boolean filesystem;
+
+    @Option(
+            names = "--no-manifest",
+            description = "do without the manifest's sums, if there is none")
+    private boolean noManifest;
+
+    @Mixin private OutputOptions output = new OutputOptions();
+
+    @Override
+    public Integer call() throws Exception {
+        Archive archive = new Archive(Objects.requireNonNull(file));
+        Optional<Manifest> manifest = archive.manifest();
+        if (manifest.isEmpty() && !noManifest && Files.exists(archive.file())) {
+            throw new CommandException(
+                    ExitCode.FAILED,
+                    archive.file()
+                            + " has no manifest beside it, so nobody can say what it should be",
+                    "look for its .manifest.json, or check the archive alone with --no-manifest");
+        }
+        Manifest.Archive sums = archive.verify(_ -> {});
+        List<String> checked = filesystem ? checkFilesystems(archive, manifest) : List.of();
+        tell(archive, manifest, sums, checked);
+        return ExitCode.DONE.status();
+    }
+
+    private static List<String> checkFilesystems(Archive archive, Optional<Manifest> manifest)
+            throws CommandException, IOException {
+        Host host = ThisHost.open("verify", Optional.empty());
+        List<String> checked = new ArrayList<>();
+        List<Manifest.Filesystem> filesystems =
+                manifest.map(Manifest::filesystems).orElse(List.of());
+        if (filesystems.isEmpty()) {
+            throw new CommandException(
+                    ExitCode.FAILED,
+                    archive.file() + ": its snapshots are not known",
+                    "verify without --filesystem");
+        }
+        for (Manifest.Filesystem one : filesystems) {
+            Snapshot snapshot = open(host, one);
+            Path scratch = Files.createTempDirectory("lull-check-");
+            try {
+                CheckReport report = snapshot.check(scratch);
+                if (!report.passed()) {
+                    throw new BackupException(
+                            "check",
+                            one.mountPoint(),
+                            "the filesystem in snapshot "
+                                    + one.snapshot()
+                                    + " is damaged, says "
+                                    + report.checked()
+                                    + ": "
+                                    + report.output().strip());
+                }
+                checked.add(one.mountPoint() + ": " + report.checked());
+            } finally {
+                Files.delete(scratch);
+            }
+        }
+        return checked;
+    }
+
+    private static Snapshot open(Host host, Manifest.Filesystem one)
+            throws CommandException, IOException {
+        Optional<SnapshotRecord> found =
+                SnapshotId.isId(one.snapshot())
+                        ? host.records().find(new SnapshotId(one.snapshot()))
+                        : Optional.empty();
+        if (found.isEmpty()) {
+            throw new CommandException(
+                    ExitCode.FAILED,
+                    "snapshot "
+                            + one.snapshot()
+                            + " of "
+                            + one.mountPoint()
+                            + " is not there any more",
+                    "back up with --verify-filesystem, or --keep-snapshot, to have it checked");
+        }
+        return host.providers().open(found.get());
+    }
+
+    private void tell(
+            Archive archive,
+            Optional<Manifest> manifest,
+            Manifest.Archive sums,
+            List<String> checked) {
+        if (output.json) {
+            JsonOutput.print(
+                    System.out,
+                    json -> {
+                        json.writeStartObject();
+                        json.writeStringProperty("archive", archive.file().toString());
+                        json.writeBooleanProperty("good", true);
+                        json.writeNumberProperty("bytes", sums.bytes());
+                        json.writeStringProperty("sha256", sums.sha256());
+                        json.writeNumberProperty("tarBytes", sums.tarBytes());
+                        json.writeStringProperty("tarSha256", sums.tarSha256().orElse(""));
+                        json.writeNumberProperty("entries", sums.entries());
+                        json.writeArrayPropertyStart("filesystems");
+                        checked.forEach(json::writeString);
+                        json.writeEndArray();
+                        json.writeEndObject();
+                    });
+            return;
+        }
+        if (output.quiet) {
+            return;
+        }
+        System.out.println(
+                Plain.text(archive.file().toString())
+                        + " is good: "
+                        + sums.entries()
+                        + " entries, "
+                        + Sizes.show(sums.tarBytes())
+                        + ", sha-256 "
+                        + sums.sha256());
+        checked.forEach(line -> System.out.println("  " + Plain.text(line) + ": good"));
+        manifest.flatMap(Manifest::lease)
+                .ifPresent(held ->
+                        System.out.println(
+                                "  taken "
+                                        + manifest.get().created()
+                                        + " on "
+                                        + Plain.text(manifest.get().host())
+                                        + ", lease "
+                                        + Plain.text(held.id() + " " + held.end())));
+    }
+}
