@@ -65,12 +65,17 @@ final class Stopwatch {
         }
     }
 
+    /** Starts anew. */
     void reset() throws IOException {
+        write("tracing_on", "0");
         Files.write(instance.resolve("trace"), new byte[0], StandardOpenOption.TRUNCATE_EXISTING);
+        write("tracing_on", "1");
     }
 
-    /** The calls since the last reset that have returned, in the order in which they were made. */
+    /** Stops. @return the calls since the start that have returned, in the order in which they were made */
     List<Call> calls() throws IOException {
+        // Or reading would be recorded, and read.
+        write("tracing_on", "0");
         Map<String, Call> open = new HashMap<>();
         List<Call> calls = new ArrayList<>();
         for (String line : Files.readAllLines(instance.resolve("trace"))) {
@@ -114,7 +119,7 @@ final class Stopwatch {
         return ended - began;
     }
 
-    /** Keeps the whole trace since the last reset where {@code --trace FILE} asks for it. */
+    /** Keeps what was recorded last where {@code --trace FILE} asks for it. */
     void keep() throws IOException {
         if (keep.isPresent()) {
             Files.copy(

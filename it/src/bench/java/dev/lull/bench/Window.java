@@ -77,8 +77,9 @@ final class Window {
                 upper.newFiles(FILES);
                 stopwatch.reset();
                 side.action.run();
+                List<Stopwatch.Call> calls = stopwatch.calls();
                 if (round >= 0) {
-                    side.add(stopwatch.calls());
+                    side.add(calls);
                 }
                 if (side == lull) {
                     stopwatch.keep();
