@@ -311,6 +311,7 @@ final class GuardLoop implements AutoCloseable {
     private Reply status(long now) {
         List<String> told = new ArrayList<>(warnings);
         told.addAll(companions.troubles());
+        told.addAll(leases.troubles());
         return new Reply.GuardStatus(
                 Guard.version(),
                 Wire.PROTOCOL,

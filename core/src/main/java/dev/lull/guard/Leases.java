@@ -10,7 +10,6 @@ import dev.lull.lease.Timeouts;
 import dev.lull.lease.Transition;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
-import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
@@ -19,13 +18,15 @@ import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The leases of a guard: what clients, threads, companions and time do to them, and what they have done in turn. Belongs
@@ -46,7 +47,6 @@ final class Leases {
     /** How long the companions have to close their descriptors before an end is told. */
     private static final Duration CLEANING = Duration.ofSeconds(1);
 
-    private static final int MEMORY = 1_000;
     private static final String LETTERS = "abcdefghjkmnpqrstuvwxyz23456789";
 
     private final Kernel kernel;
@@ -58,9 +58,12 @@ final class Leases {
     private final AtomicInteger slots = new AtomicInteger();
     private final Map<String, LiveLease> live = new LinkedHashMap<>();
 
-    /** The ended ones that a client can still ask for; the history on tmpfs has more. */
-    private final Map<String, LeaseView> ended = new LinkedHashMap<>(16, 0.75f, false);
+    /** Who asked for several leases to end at once. */
+    private final Map<LiveLease, Gathering> gatherings = new LinkedHashMap<>();
 
+    private final EndedLeases ended;
+
+    private final Set<String> troubles = new LinkedHashSet<>();
     private long serials;
 
     Leases(
@@ -73,11 +76,17 @@ final class Leases {
         this.run = run;
         this.companions = companions;
         this.expedite = expedite;
+        this.ended = new EndedLeases(run);
         this.preparation = new Preparation(kernel, mailbox, slots);
     }
 
     boolean isEmpty() {
         return live.isEmpty();
+    }
+
+    /** What an administrator should know, in words. */
+    Set<String> troubles() {
+        return Collections.unmodifiableSet(troubles);
     }
 
     List<LeaseView> views(long now) {
@@ -110,14 +119,7 @@ final class Leases {
 
     private Optional<Failure> refusal(Request.Arm arm) {
         if (arm.protocol() != Wire.PROTOCOL) {
-            return Optional.of(
-                    Failure.of(
-                            Failure.Kind.OTHER_VERSION,
-                            "the guard speaks protocol "
-                                    + Wire.PROTOCOL
-                                    + ", not "
-                                    + arm.protocol(),
-                            "lull guard --stop, and try again"));
+            return Optional.of(Refusals.otherVersion(arm.protocol()));
         }
         if (arm.paths().isEmpty()) {
             return Optional.of(Failure.of(Failure.Kind.INVALID, "no paths to freeze", ""));
@@ -139,7 +141,7 @@ final class Leases {
     void freeze(Connection connection, String id, long now) throws IOException {
         LiveLease lease = live.get(id);
         if (lease == null) {
-            connection.reply(notHeld(id));
+            connection.reply(ended.notHeld(id));
         } else if (lease.connection != connection) {
             connection.reply(
                     Failure.of(
@@ -173,7 +175,7 @@ final class Leases {
     void extend(Connection connection, Request.Extend extend, long now) throws KernelException {
         LiveLease lease = live.get(extend.lease());
         if (lease == null) {
-            connection.reply(notHeld(extend.lease()));
+            connection.reply(ended.notHeld(extend.lease()));
             return;
         }
         if (!mayAct(connection, lease)) {
@@ -205,8 +207,7 @@ final class Leases {
     void release(Connection connection, String id, long now) throws KernelException {
         LiveLease lease = live.get(id);
         if (lease == null) {
-            LeaseView past = past(id);
-            connection.reply(past == null ? notHeld(id) : new Reply.Ended(List.of(past)));
+            connection.reply(endOf(id));
             return;
         }
         boolean holder =
@@ -231,8 +232,7 @@ final class Leases {
             lease.awaitingEnd.add(connection);
             return;
         }
-        LeaseView past = past(id);
-        connection.reply(past == null ? notHeld(id) : new Reply.Ended(List.of(past)));
+        connection.reply(endOf(id));
     }
 
     /** Thaws by lease or everything; by path see {@link #thawOn}. */
@@ -253,7 +253,7 @@ final class Leases {
         String id = thaw.lease().orElse("");
         LiveLease lease = live.get(id);
         if (lease == null) {
-            connection.reply(notHeld(id));
+            connection.reply(ended.notHeld(id));
             return;
         }
         lease.awaitingEnd.add(connection);
@@ -360,27 +360,7 @@ final class Leases {
                             .filter(m -> holds(other.get(), m))
                             .findFirst()
                             .orElseThrow();
-            unprepared(
-                    lease,
-                    new Failure(
-                            Failure.Kind.FROZEN_BY_OTHER,
-                            "cannot freeze "
-                                    + shared.path()
-                                    + ": "
-                                    + Errno.EBUSY
-                                    + ", lease "
-                                    + other.get().id()
-                                    + " of "
-                                    + other.get().request().program()
-                                    + " holds it",
-                            Optional.of(Errno.EBUSY.name()),
-                            Optional.of(shared.path()),
-                            Optional.of(
-                                    "lull status shows who; lull thaw "
-                                            + other.get().id()
-                                            + " ends it"),
-                            Optional.empty()),
-                    now);
+            unprepared(lease, Refusals.heldBy(other.get(), shared.path()), now);
             return;
         }
         try {
@@ -467,15 +447,7 @@ final class Leases {
     private void preSynced(Note.PreSynced note, long now) throws KernelException {
         if (note.errno().isPresent() && note.lease().awaitingArmed != null) {
             unprepared(
-                    note.lease(),
-                    new Failure(
-                            Failure.Kind.CANNOT_FREEZE,
-                            "cannot write back " + note.member().path() + ": " + note.errno().get(),
-                            Optional.of(note.errno().get().name()),
-                            Optional.of(note.member().path()),
-                            Optional.empty(),
-                            Optional.empty()),
-                    now);
+                    note.lease(), Refusals.notWrittenBack(note.member(), note.errno().get()), now);
             return;
         }
         note.member().preSynced = true;
@@ -652,7 +624,7 @@ final class Leases {
                 if (member.toldToCanary
                         && !member.keptByCanary
                         && now - member.canaryTold >= CANARY_PROBE.toNanos()) {
-                    unprepared(lease, frozenBySomebody(member), now);
+                    unprepared(lease, Refusals.frozenBySomebody(member), now);
                     return;
                 }
             }
@@ -669,51 +641,9 @@ final class Leases {
         }
     }
 
-    private static Failure frozenBySomebody(Member member) {
-        return new Failure(
-                Failure.Kind.FROZEN_BY_OTHER,
-                "cannot freeze "
-                        + member.path()
-                        + ": "
-                        + Errno.EBUSY
-                        + ", somebody else has frozen it",
-                Optional.of(Errno.EBUSY.name()),
-                Optional.of(member.path()),
-                Optional.of(
-                        "lull doctor --frozen shows who waits for it; lull thaw --foreign "
-                                + member.path()
-                                + " thaws it"),
-                Optional.empty());
-    }
-
     private void tellStuck(LiveLease lease, long now) {
         lease.toldStuck = true;
-        List<String> stuck = new ArrayList<>();
-        for (int i = 0; i < lease.members().size(); i++) {
-            Part part = lease.parts().get(i);
-            if (part.phase() != Part.Phase.DONE) {
-                long seconds = Duration.ofNanos(now - part.since()).toSeconds();
-                stuck.add(
-                        lease.members().get(i).path()
-                                + " ("
-                                + lease.members().get(i).view(Optional.of(part), now).phase()
-                                + " since "
-                                + seconds
-                                + " s)");
-            }
-        }
-        Failure failure =
-                new Failure(
-                        Failure.Kind.STUCK,
-                        "lease "
-                                + lease.id()
-                                + " is over, but the kernel does not return from "
-                                + String.join(", ", stuck),
-                        Optional.empty(),
-                        Optional.empty(),
-                        Optional.of(
-                                "lull status tells when it does; dmesg may tell why it does not"),
-                        Optional.of(lease.view(now)));
+        Failure failure = Refusals.stuck(lease.view(now), now);
         for (Connection waiting : List.copyOf(lease.awaitingEnd)) {
             waiting.reply(failure);
         }
@@ -852,23 +782,19 @@ final class Leases {
     private void putAway(LiveLease lease, long now) {
         live.remove(lease.id());
         LeaseView view = lease.view(now);
-        ended.put(lease.id(), view);
-        if (ended.size() > MEMORY) {
-            ended.remove(ended.keySet().iterator().next());
-        }
         try {
             if (lease.recorded) {
-                run.remember(view);
+                ended.add(view);
                 run.forget(lease.id());
             }
         } catch (IOException e) {
             // tmpfs is full or gone: the end itself stands, and is told.
-            ended.put(lease.id(), view);
+            troubles.add("cannot keep the history: " + e.getMessage());
         }
         Connection freezing = lease.awaitingFrozen;
         lease.awaitingFrozen = null;
         if (freezing != null) {
-            freezing.reply(notFrozen(view));
+            freezing.reply(Refusals.notFrozen(view));
         }
         for (Connection waiting : lease.awaitingEnd) {
             waiting.reply(new Reply.Ended(List.of(view)));
@@ -877,57 +803,6 @@ final class Leases {
         if (gathering != null) {
             gathering.add(view);
         }
-    }
-
-    private static Failure notFrozen(LeaseView view) {
-        for (LeaseView.FilesystemView filesystem : view.filesystems()) {
-            if (filesystem.errno().isEmpty() || !view.state().equals(End.FAILED.word())) {
-                continue;
-            }
-            String errno = filesystem.errno().get();
-            Failure.Kind kind =
-                    switch (errno) {
-                        case "EBUSY" -> Failure.Kind.FROZEN_BY_OTHER;
-                        case "EPERM", "EACCES" -> Failure.Kind.NOT_PERMITTED;
-                        default -> Failure.Kind.CANNOT_FREEZE;
-                    };
-            return new Failure(
-                    kind,
-                    "cannot freeze "
-                            + filesystem.path()
-                            + " ("
-                            + filesystem.type()
-                            + "): "
-                            + view.reason().replaceFirst("^cannot freeze: ", ""),
-                    Optional.of(errno),
-                    Optional.of(filesystem.path()),
-                    hint(errno, filesystem),
-                    Optional.of(view));
-        }
-        return new Failure(
-                view.state().equals(End.FAILED.word())
-                        ? Failure.Kind.CANNOT_FREEZE
-                        : Failure.Kind.NOT_HELD,
-                "not frozen: " + view.reason(),
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                Optional.of(view));
-    }
-
-    private static Optional<String> hint(String errno, LeaseView.FilesystemView filesystem) {
-        return switch (errno) {
-            case "EBUSY" ->
-                    Optional.of(
-                            "somebody else has frozen it; lull doctor --frozen shows who waits for it, lull thaw --foreign "
-                                    + filesystem.path()
-                                    + " thaws it");
-            case "EOPNOTSUPP" ->
-                    Optional.of(
-                            filesystem.type()
-                                    + " cannot freeze; btrfs, ext2, ext3, ext4, f2fs, jfs, nilfs2 and xfs can");
-            default -> Optional.empty();
-        };
     }
 
     // ---- small things
@@ -951,57 +826,16 @@ final class Leases {
         }
     }
 
-    private final Map<LiveLease, Gathering> gatherings = new LinkedHashMap<>();
-
-    private @Nullable LeaseView past(String id) {
-        LeaseView remembered = ended.get(id);
-        if (remembered != null) {
-            return remembered;
-        }
-        try {
-            return run.history(MEMORY).stream()
-                    .filter(view -> view.id().equals(id))
-                    .findFirst()
-                    .orElse(null);
-        } catch (IOException e) {
-            // A history that cannot be read knows nothing of it.
-            return null;
-        }
-    }
-
-    private Failure notHeld(String id) {
-        LeaseView past = past(id);
-        if (past == null) {
-            return Failure.of(
-                    Failure.Kind.NO_SUCH_LEASE,
-                    "no such lease: " + id,
-                    "lull status lists the leases");
-        }
-        return notHeld(past);
+    /** For somebody who asks for the end of a lease that has ended already. */
+    private Reply endOf(String id) {
+        Optional<LeaseView> past = ended.find(id);
+        return past.isPresent() ? new Reply.Ended(List.of(past.get())) : Refusals.noSuchLease(id);
     }
 
     private static Failure notHeld(LiveLease lease, long now) {
         return lease.state() instanceof LeaseState.Armed
                 ? Failure.of(Failure.Kind.INVALID, "lease " + lease.id() + " is not frozen yet", "")
-                : notHeld(lease.view(now));
-    }
-
-    /** EINVAL, as FIFREEZE_RESET_TIMEOUT of 2008 answers: whatever was taken under the lease is to be thrown away. */
-    private static Failure notHeld(LeaseView view) {
-        return new Failure(
-                Failure.Kind.NOT_HELD,
-                "lease "
-                        + view.id()
-                        + " is not held: "
-                        + Errno.EINVAL
-                        + ", "
-                        + view.state()
-                        + ", "
-                        + view.reason(),
-                Optional.of(Errno.EINVAL.name()),
-                Optional.empty(),
-                Optional.of("a snapshot taken under it is not consistent: throw it away"),
-                Optional.of(view));
+                : Refusals.notHeld(lease.view(now));
     }
 
     private LeaseRecord record(LiveLease lease, boolean freezing) throws KernelException {
@@ -1022,9 +856,7 @@ final class Leases {
         for (int i = 0; i < 8; i++) {
             id.append(LETTERS.charAt(random.nextInt(LETTERS.length())));
         }
-        return live.containsKey(id.toString()) || ended.containsKey(id.toString())
-                ? newId()
-                : id.toString();
+        return live.containsKey(id.toString()) ? newId() : id.toString();
     }
 
     private static void closeAll(List<Descriptor> descriptors) throws KernelException {

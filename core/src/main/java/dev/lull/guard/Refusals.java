@@ -1,0 +1,172 @@
+package dev.lull.guard;
+
+import dev.lull.guard.Reply.Failure;
+import dev.lull.lease.End;
+import dev.lull.linux.Errno;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** What the guard says when it cannot do what it was asked: in words, and what to do next. Pure. */
+final class Refusals {
+    private Refusals() {}
+
+    static Failure otherVersion(int protocol) {
+        return Failure.of(
+                Failure.Kind.OTHER_VERSION,
+                "the guard speaks protocol " + Wire.PROTOCOL + ", not " + protocol,
+                "lull guard --stop, and try again");
+    }
+
+    static Failure noSuchLease(String id) {
+        return Failure.of(
+                Failure.Kind.NO_SUCH_LEASE, "no such lease: " + id, "lull status lists the leases");
+    }
+
+    /** The path's filesystem belongs to another lease. */
+    static Failure heldBy(LiveLease other, String path) {
+        return new Failure(
+                Failure.Kind.FROZEN_BY_OTHER,
+                "cannot freeze "
+                        + path
+                        + ": "
+                        + Errno.EBUSY
+                        + ", lease "
+                        + other.id()
+                        + " of "
+                        + other.request().program()
+                        + " holds it",
+                Optional.of(Errno.EBUSY.name()),
+                Optional.of(path),
+                Optional.of("lull status shows who; lull thaw " + other.id() + " ends it"),
+                Optional.empty());
+    }
+
+    /** Its canary did not come back from a filesystem that no lease holds. */
+    static Failure frozenBySomebody(Member member) {
+        return new Failure(
+                Failure.Kind.FROZEN_BY_OTHER,
+                "cannot freeze "
+                        + member.path()
+                        + ": "
+                        + Errno.EBUSY
+                        + ", somebody else has frozen it",
+                Optional.of(Errno.EBUSY.name()),
+                Optional.of(member.path()),
+                Optional.of(
+                        "lull doctor --frozen shows who waits for it; lull thaw --foreign "
+                                + member.path()
+                                + " thaws it"),
+                Optional.empty());
+    }
+
+    /** The pre-sync failed, as the freeze's own would. */
+    static Failure notWrittenBack(Member member, Errno errno) {
+        return new Failure(
+                Failure.Kind.CANNOT_FREEZE,
+                "cannot write back " + member.path() + ": " + errno,
+                Optional.of(errno.name()),
+                Optional.of(member.path()),
+                Optional.of(
+                        "the filesystem or its disk may be damaged or full; dmesg may tell more"),
+                Optional.empty());
+    }
+
+    /** The lease is over, and the kernel does not return from what is left of it. */
+    static Failure stuck(LeaseView lease, long now) {
+        List<String> stuck = new ArrayList<>();
+        for (LeaseView.FilesystemView filesystem : lease.filesystems()) {
+            if (!filesystem.phase().equals("done")) {
+                long seconds = Duration.ofNanos(now - filesystem.phaseSince()).toSeconds();
+                stuck.add(
+                        filesystem.path()
+                                + " ("
+                                + filesystem.phase()
+                                + " since "
+                                + seconds
+                                + " s)");
+            }
+        }
+        return new Failure(
+                Failure.Kind.STUCK,
+                "lease "
+                        + lease.id()
+                        + " is over, but the kernel does not return from "
+                        + String.join(", ", stuck),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.of("lull status tells when it does; dmesg may tell why it does not"),
+                Optional.of(lease));
+    }
+
+    /** The freeze failed, or ended before the whole set was frozen. */
+    static Failure notFrozen(LeaseView view) {
+        for (LeaseView.FilesystemView filesystem : view.filesystems()) {
+            if (filesystem.errno().isEmpty() || !view.state().equals(End.FAILED.word())) {
+                continue;
+            }
+            String errno = filesystem.errno().get();
+            Failure.Kind kind =
+                    switch (errno) {
+                        case "EBUSY" -> Failure.Kind.FROZEN_BY_OTHER;
+                        case "EPERM", "EACCES" -> Failure.Kind.NOT_PERMITTED;
+                        default -> Failure.Kind.CANNOT_FREEZE;
+                    };
+            return new Failure(
+                    kind,
+                    "cannot freeze "
+                            + filesystem.path()
+                            + " ("
+                            + filesystem.type()
+                            + "): "
+                            + view.reason().replaceFirst("^cannot freeze: ", ""),
+                    Optional.of(errno),
+                    Optional.of(filesystem.path()),
+                    hint(errno, filesystem),
+                    Optional.of(view));
+        }
+        return new Failure(
+                view.state().equals(End.FAILED.word())
+                        ? Failure.Kind.CANNOT_FREEZE
+                        : Failure.Kind.NOT_HELD,
+                "not frozen: " + view.reason(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.of(view));
+    }
+
+    private static Optional<String> hint(String errno, LeaseView.FilesystemView filesystem) {
+        return switch (errno) {
+            case "EBUSY" ->
+                    Optional.of(
+                            "somebody else has frozen it; lull doctor --frozen shows who waits for it, lull thaw --foreign "
+                                    + filesystem.path()
+                                    + " thaws it");
+            case "EOPNOTSUPP" ->
+                    Optional.of(
+                            filesystem.type()
+                                    + " cannot freeze; btrfs, ext2, ext3, ext4, f2fs, jfs, nilfs2 and xfs can");
+            default -> Optional.empty();
+        };
+    }
+
+    /** EINVAL, as FIFREEZE_RESET_TIMEOUT of 2008 answers: whatever was taken under the lease is to be thrown away. */
+    static Failure notHeld(LeaseView view) {
+        return new Failure(
+                Failure.Kind.NOT_HELD,
+                "lease "
+                        + view.id()
+                        + " is not held: "
+                        + Errno.EINVAL
+                        + ", "
+                        + view.state()
+                        + ", "
+                        + view.reason(),
+                Optional.of(Errno.EINVAL.name()),
+                Optional.empty(),
+                Optional.of("a snapshot taken under it is not consistent: throw it away"),
+                Optional.of(view));
+    }
+}
