@@ -5,6 +5,7 @@ import dev.lull.plan.Plan;
 import dev.lull.plan.PlanException;
 import dev.lull.plan.Timeline;
 import java.io.IOException;
+import java.io.Console;
 import java.io.PrintStream;
 import java.util.List;
 import java.util.Optional;
@@ -33,7 +34,8 @@ final class PlanRun {
         this.progress = progress;
         this.out = out;
         this.quiet = quiet;
-        this.terminal = System.console().isTerminal();
+        Console console = System.console();
+        this.terminal = console != null && console.isTerminal();
     }
 
     /**
