@@ -1149,6 +1149,14 @@ public final class FakeKernel implements Kernel {
         }
     }
 
+    /** Does nothing: the fake has no scheduler. */
+    @Override
+    public void setNiceness(int nice) throws KernelException {
+        synchronized (world) {
+            process.enter();
+        }
+    }
+
     @Override
     public void changeDirectory(Path directory) throws KernelException {
         synchronized (world) {
@@ -1242,6 +1250,12 @@ public final class FakeKernel implements Kernel {
             }
             other.signal(signal);
         }
+    }
+
+    /** Every spawned process is a group of its own. */
+    @Override
+    public void killGroup(int leader, int signal) throws KernelException {
+        kill(leader, signal);
     }
 
     @Override
