@@ -202,9 +202,10 @@ final class Companions implements AutoCloseable {
     /**
      * Replaces what can no longer be relied on.
      *
-     * @param sentryLost called when the sentry is gone, before another one is started
+     * @param sentryLost called when the sentry is gone and another one is being started
+     * @param canaryLost the same of the canary
      */
-    void look(Change sentryLost) throws KernelException {
+    void look(Change sentryLost, Change canaryLost) throws KernelException {
         reapDismissed();
         Companion s = sentry;
         if (s != null && s.looksLost()) {
@@ -219,6 +220,7 @@ final class Companions implements AutoCloseable {
             canary = null;
             dismiss(c);
             startCanary();
+            canaryLost.happened();
         }
     }
 

@@ -48,6 +48,11 @@ final class Connection {
         return closed;
     }
 
+    /** Whether what it says is still of interest. */
+    boolean listening() {
+        return !closing;
+    }
+
     boolean hasOutput() {
         return !outgoing.isEmpty();
     }

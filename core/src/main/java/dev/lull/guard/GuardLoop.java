@@ -35,6 +35,7 @@ final class GuardLoop implements AutoCloseable {
     private final long upSince;
     private long lastBusy;
     private long lastLook;
+    private long acceptAgainAt;
     private boolean stopping;
 
     GuardLoop(
@@ -90,19 +91,23 @@ final class GuardLoop implements AutoCloseable {
         }
     }
 
+    private boolean accepting() {
+        return !stopping
+                && connections.size() < MAX_CONNECTIONS
+                && kernel.bootNanos() - acceptAgainAt >= 0;
+    }
+
     private List<PollInterest> interests() {
         List<PollInterest> interests = new ArrayList<>(connections.size() + 4);
         interests.add(PollInterest.readable(mailbox.bell()));
         // A stopping guard takes no new clients; at the limit they wait in the socket's queue.
-        interests.add(
-                new PollInterest(
-                        listener,
-                        stopping || connections.size() >= MAX_CONNECTIONS ? 0 : PollInterest.IN));
+        interests.add(new PollInterest(listener, accepting() ? PollInterest.IN : 0));
         for (Connection connection : connections) {
             interests.add(
                     new PollInterest(
                             connection.socket(),
-                            PollInterest.IN | (connection.hasOutput() ? PollInterest.OUT : 0)));
+                            (connection.listening() ? PollInterest.IN : 0)
+                                    | (connection.hasOutput() ? PollInterest.OUT : 0)));
         }
         interests.addAll(companions.interests());
         return interests;
@@ -140,29 +145,40 @@ final class GuardLoop implements AutoCloseable {
         }
     }
 
-    private void accept() throws KernelException {
+    private void accept() {
         while (connections.size() < MAX_CONNECTIONS) {
-            Descriptor socket;
             try {
-                socket = kernel.accept(listener);
+                admit(kernel.accept(listener));
             } catch (KernelException e) {
-                if (e.errno().equals(Errno.EAGAIN) || e.errno().equals(Errno.ECONNABORTED)) {
-                    return;
+                if (!e.errno().equals(Errno.EAGAIN) && !e.errno().equals(Errno.ECONNABORTED)) {
+                    // Out of descriptors, or of memory: those who are here come first.
+                    acceptAgainAt = kernel.bootNanos() + LOOK.toNanos();
                 }
-                throw e;
+                return;
             }
-            Peer peer = kernel.peer(socket);
-            Connection connection = new Connection(kernel, socket, peer);
-            if (peer.uid() != 0 && peer.uid() != kernel.effectiveUser()) {
-                connection.replyAndClose(
-                        Reply.Failure.of(
-                                Reply.Failure.Kind.NOT_PERMITTED,
-                                "user " + peer.uid() + " may not hold leases",
-                                "be root"));
-            }
-            connections.add(connection);
-            lastBusy = kernel.bootNanos();
         }
+    }
+
+    private void admit(Descriptor socket) throws KernelException {
+        Peer peer;
+        try {
+            peer = kernel.peer(socket);
+        } catch (KernelException e) {
+            socket.close();
+            return;
+        }
+        Connection connection = new Connection(kernel, socket, peer);
+        if (peer.uid() != 0 && peer.uid() != kernel.effectiveUser()) {
+            connection.replyAndClose(
+                    Reply.Failure.of(
+                            Reply.Failure.Kind.NOT_PERMITTED,
+                            "user " + peer.uid() + " may not hold leases",
+                            "be root"));
+        }
+        if (!connection.closed()) {
+            connections.add(connection);
+        }
+        lastBusy = kernel.bootNanos();
     }
 
     private void serve(Connection connection, int events) throws KernelException {
@@ -330,7 +346,7 @@ final class GuardLoop implements AutoCloseable {
         if (due || companions.lookDue()) {
             lastLook = now;
             leases.lookAtHolders(now);
-            companions.look(leases::sentryLost);
+            companions.look(leases::sentryLost, leases::canaryLost);
         }
     }
 
@@ -358,6 +374,9 @@ final class GuardLoop implements AutoCloseable {
         for (Connection connection : connections) {
             connection.close();
         }
-        companions.close();
+        // With a lease alive this is no orderly end: the sentry must outlive it, and thaw.
+        if (leases.isEmpty()) {
+            companions.close();
+        }
     }
 }

@@ -157,6 +157,14 @@ final class Leases {
                             "lease " + id + " is " + lease.state().word(),
                             ""));
         } else {
+            if (!lease.kept()) {
+                connection.reply(
+                        Failure.of(
+                                Failure.Kind.FAILED,
+                                "cannot freeze: the sentry or the canary died and is being replaced",
+                                "try again"));
+                return;
+            }
             lease.awaitingFrozen = connection;
             // Before FIFREEZE: whoever comes after a guard that died must know what to thaw.
             run.record(record(lease, true));
@@ -513,8 +521,7 @@ final class Leases {
                 member.keptByCanary = true;
                 member.canaryThread = (int) signal.value();
             }
-            if (lease.awaitingArmed != null
-                    && lease.members().stream().allMatch(m -> m.keptBySentry && m.keptByCanary)) {
+            if (lease.awaitingArmed != null && lease.kept()) {
                 startPreSync(lease, now);
             }
         }
@@ -572,6 +579,18 @@ final class Leases {
         sentryReplaced();
     }
 
+    /** What already sleeps goes on proving; a lease that is only armed needs the successor. */
+    void canaryLost() {
+        for (LiveLease lease : live.values()) {
+            if (!lease.atWork() && !lease.ended()) {
+                for (Member member : lease.members()) {
+                    member.toldToCanary = false;
+                    member.keptByCanary = !member.provable();
+                }
+            }
+        }
+    }
+
     /** Without a sentry nothing may stay frozen: its promise is the guard's. */
     void sentryReplaced() throws KernelException {
         if (companions.sentryHoped()) {
@@ -616,9 +635,7 @@ final class Leases {
     }
 
     private void lookAtArming(LiveLease lease, long now) throws KernelException {
-        boolean preSyncing =
-                lease.isPrepared()
-                        && lease.members().stream().allMatch(m -> m.keptBySentry && m.keptByCanary);
+        boolean preSyncing = lease.isPrepared() && lease.kept();
         if (lease.isPrepared() && !preSyncing) {
             for (Member member : lease.members()) {
                 if (member.toldToCanary
@@ -790,6 +807,11 @@ final class Leases {
         } catch (IOException e) {
             // tmpfs is full or gone: the end itself stands, and is told.
             troubles.add("cannot keep the history: " + e.getMessage());
+        }
+        Connection arming = lease.awaitingArmed;
+        lease.awaitingArmed = null;
+        if (arming != null) {
+            arming.reply(Refusals.notFrozen(view));
         }
         Connection freezing = lease.awaitingFrozen;
         lease.awaitingFrozen = null;

@@ -96,6 +96,11 @@ final class LiveLease {
         terms = new Terms(new Timeouts(request.within(), request.timeout()), told);
     }
 
+    /** Whether sentry and canary have every member. */
+    boolean kept() {
+        return members.stream().allMatch(m -> m.keptBySentry && m.keptByCanary);
+    }
+
     boolean isPrepared() {
         return terms != null;
     }
