@@ -90,6 +90,11 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
     }
 
     @Override
+    public boolean runsCommand() {
+        return tool != null;
+    }
+
+    @Override
     public Integer call() throws Exception {
         List<String> words = tool;
         if (words != null) {

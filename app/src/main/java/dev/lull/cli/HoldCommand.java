@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
@@ -46,6 +47,11 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
     @Override
     public void tail(List<String> words) {
         command = List.copyOf(words);
+    }
+
+    @Override
+    public boolean runsCommand() {
+        return true;
     }
 
     @Override
@@ -145,7 +151,7 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
     }
 
     /** The program as execvp(3) finds it; null if there is none. */
-    static @org.jspecify.annotations.Nullable Path find(String name) {
+    static @Nullable Path find(String name) {
         if (name.contains("/")) {
             Path path = Path.of(name);
             return Files.exists(path) ? path : null;

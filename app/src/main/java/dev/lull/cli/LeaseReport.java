@@ -164,7 +164,7 @@ final class LeaseReport {
     }
 
     /** Columns as wide as their widest cell; the last one is not padded. */
-    private static void table(PrintStream out, List<List<String>> rows) {
+    static void table(PrintStream out, List<List<String>> rows) {
         int columns = rows.getFirst().size();
         int[] widths = new int[columns];
         for (List<String> row : rows) {

@@ -73,11 +73,16 @@ final class LullCommand implements Runnable {
     private static int refuse(ParameterException e, String[] args) {
         CommandSpec spec = e.getCommandLine().getCommandSpec();
         String message = String.valueOf(e.getMessage());
-        String first = Character.toLowerCase(message.charAt(0)) + message.substring(1);
-        return Complaint.of(
-                        CommandException.usage(first, "see " + spec.qualifiedName() + " --help"))
-                .tell(System.err)
-                .status();
+        String text = message.replaceFirst("^Error: ", "");
+        String first = Character.toLowerCase(text.charAt(0)) + text.substring(1);
+        ExitCode code =
+                Complaint.of(
+                                CommandException.usage(
+                                        first, "see " + spec.qualifiedName() + " --help"))
+                        .tell(System.err);
+        return spec.userObject() instanceof CommandTail tail && tail.runsCommand()
+                ? HoldCommand.LULL_FAILED
+                : code.status();
     }
 
     @Override

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * keeps two guards (of two containers) from undoing each other, and a marker in the run directory tells a successor to
  * put it back. Belongs to the guard's loop.
  */
-final class Expedite {
+public final class Expedite {
     static final Path KNOB = Path.of("/sys/kernel/rcu_expedited");
 
     private final Kernel kernel;
@@ -34,7 +34,7 @@ final class Expedite {
     }
 
     /** Why the knob is left alone on this machine; empty if it is used. */
-    static Optional<String> obstacle(Kernel kernel) {
+    public static Optional<String> obstacle(Kernel kernel) {
         try {
             if (!kernel.readKnob(Path.of("/sys/kernel/rcu_normal")).strip().equals("0")) {
                 return Optional.of("rcu_normal is set, so grace periods are never expedited");

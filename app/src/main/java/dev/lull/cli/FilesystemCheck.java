@@ -1,0 +1,220 @@
+package dev.lull.cli;
+
+import dev.lull.freeze.FreezeException;
+import dev.lull.freeze.FreezeSet;
+import dev.lull.linux.BlockStack;
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.Filesystem;
+import dev.lull.linux.FilesystemSpace;
+import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
+import dev.lull.snapshot.Fit;
+import dev.lull.snapshot.Origin;
+import dev.lull.snapshot.Reserve;
+import dev.lull.snapshot.SnapshotException;
+import dev.lull.snapshot.SnapshotProvider;
+import dev.lull.snapshot.btrfs.BtrfsProvider;
+import dev.lull.snapshot.reflink.ReflinkProvider;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** What {@code doctor} looks at for one path. Changes nothing. */
+final class FilesystemCheck {
+    /** Those that have freeze_fs or unfreeze_fs in their super_operations. */
+    static final Set<String> FREEZABLE =
+            Set.of(
+                    "btrfs",
+                    "ext2",
+                    "ext3",
+                    "ext4",
+                    "f2fs",
+                    "jfs",
+                    "nilfs2",
+                    "reiserfs",
+                    "xfs",
+                    "gfs2");
+
+    private static final Path SWAPS = Path.of("/proc/swaps");
+
+    private final Kernel kernel;
+    private final String about;
+    private final List<Finding> findings = new ArrayList<>();
+
+    private FilesystemCheck(Kernel kernel, Path path) {
+        this.kernel = kernel;
+        this.about = path.toString();
+    }
+
+    static List<Finding> of(Kernel kernel, Path path) {
+        FilesystemCheck check = new FilesystemCheck(kernel, path);
+        try (FreezeSet set = FreezeSet.open(kernel, List.of(path), true)) {
+            check.look(set, set.members().getFirst());
+        } catch (FreezeException e) {
+            check.findings.add(Finding.bad(check.about, e.getMessage(), e.hint().orElse("")));
+        } catch (KernelException e) {
+            check.findings.add(Finding.bad(check.about, Complaint.of(e).message(), ""));
+        }
+        return check.findings;
+    }
+
+    private void look(FreezeSet set, FreezeSet.Member member) throws KernelException {
+        Descriptor directory = member.directory();
+        Filesystem filesystem = Filesystem.of(kernel, directory);
+        mountPoint(directory, filesystem);
+        type(filesystem);
+        stack(directory);
+        swap(filesystem, set);
+        space(directory);
+        surroundings(set);
+        snapshots(directory);
+    }
+
+    private void mountPoint(Descriptor directory, Filesystem filesystem) throws KernelException {
+        String where =
+                filesystem.mountPoints().stream()
+                        .map(Path::toString)
+                        .collect(Collectors.joining(", "));
+        String what =
+                filesystem.type() + " " + filesystem.source() + " (" + filesystem.device() + ")";
+        findings.add(
+                kernel.status(directory).mountRoot()
+                        ? Finding.ok(about, "is " + what + ", mounted at " + where)
+                        : Finding.warning(
+                                about,
+                                "is no mount point; it is on " + what + ", mounted at " + where,
+                                "name the mount point, or use --any-path"));
+    }
+
+    private void type(Filesystem filesystem) {
+        if (!FREEZABLE.contains(filesystem.type())) {
+            findings.add(
+                    Finding.bad(
+                            about,
+                            filesystem.type() + " cannot be frozen",
+                            "btrfs, ext2, ext3, ext4, f2fs, jfs, nilfs2 and xfs can"));
+        } else if (filesystem.readOnly()) {
+            findings.add(
+                    Finding.note(about, "is read-only: a freeze sets a mark, and stops nobody"));
+        } else {
+            findings.add(Finding.ok(about, filesystem.type() + " can be frozen"));
+        }
+    }
+
+    private void stack(Descriptor directory) {
+        try {
+            BlockStack stack = BlockStack.under(kernel, directory);
+            if (!stack.layers().isEmpty()) {
+                findings.add(
+                        Finding.ok(
+                                about,
+                                "rests on "
+                                        + stack.layers().stream()
+                                                .map(FilesystemCheck::describe)
+                                                .collect(Collectors.joining(", on "))));
+            }
+            if (!stack.isComplete()) {
+                findings.add(
+                        Finding.warning(
+                                about,
+                                "rests on a file that is out of reach",
+                                "do not freeze the file's filesystem together with this one"));
+            }
+        } catch (KernelException e) {
+            findings.add(
+                    Finding.warning(
+                            about,
+                            "cannot tell what it rests on: " + Complaint.of(e).message(),
+                            ""));
+        }
+    }
+
+    private static String describe(BlockStack.Layer layer) {
+        return switch (layer) {
+            case BlockStack.Disk disk -> disk.name();
+            case BlockStack.Partition partition -> partition.name();
+            case BlockStack.Mapped mapped -> mapped.name() + " (device-mapper)";
+            case BlockStack.Raid raid -> raid.name() + " (" + raid.level() + ")";
+            case BlockStack.Loop loop -> loop.name() + " (file " + loop.backingFile() + ")";
+        };
+    }
+
+    /** A freeze does not stop the kernel's writes to a swap file. */
+    private void swap(Filesystem filesystem, FreezeSet set) {
+        try {
+            List<String> lines = kernel.readKnob(SWAPS).lines().skip(1).toList();
+            for (String line : lines) {
+                Path file = Path.of(line.split("[ \t]", 2)[0]);
+                if (filesystem.mountPoints().stream().anyMatch(file::startsWith)
+                        && line.contains("file")) {
+                    findings.add(
+                            Finding.note(
+                                    about,
+                                    "has the swap file "
+                                            + file
+                                            + ", which is written to also while "
+                                            + set
+                                            + " is frozen"));
+                }
+            }
+        } catch (KernelException e) {
+            findings.add(Finding.note(about, Complaint.of(e).message()));
+        }
+    }
+
+    private void space(Descriptor directory) throws KernelException {
+        FilesystemSpace space = kernel.space(directory);
+        if (space.totalBytes() > 0) {
+            findings.add(
+                    Finding.ok(
+                            about,
+                            "has "
+                                    + (space.freeBytes() >> 20)
+                                    + " MiB free of "
+                                    + (space.totalBytes() >> 20)));
+        }
+    }
+
+    private void surroundings(FreezeSet set) throws KernelException {
+        try {
+            Surroundings.requireOutside(kernel, set);
+        } catch (CommandException e) {
+            findings.add(Finding.warning(about, Complaint.of(e).message(), e.hint()));
+        }
+    }
+
+    private void snapshots(Descriptor directory) {
+        InstantSource clock = InstantSource.system();
+        List<SnapshotProvider> providers =
+                List.of(
+                        new BtrfsProvider(kernel, Reserve.DEFAULT, clock),
+                        new ReflinkProvider(kernel, Reserve.DEFAULT, clock));
+        List<String> reasons = new ArrayList<>();
+        try {
+            Origin origin = Origin.of(kernel, directory);
+            for (SnapshotProvider provider : providers) {
+                switch (provider.fits(origin)) {
+                    case Fit.Yes yes -> {
+                        findings.add(
+                                Finding.ok(
+                                        about,
+                                        "snapshots by " + provider.name() + ": " + yes.how()));
+                        return;
+                    }
+                    case Fit.No no -> reasons.add(provider.name() + ": " + no.reason());
+                }
+            }
+            findings.add(
+                    Finding.note(
+                            about,
+                            "no snapshots but with a script of yours ("
+                                    + String.join("; ", reasons)
+                                    + ")"));
+        } catch (SnapshotException e) {
+            findings.add(Finding.note(about, e.getMessage()));
+        }
+    }
+}
