@@ -103,9 +103,14 @@ final class DoctorCommand implements Callable<Integer> {
             throw new CommandException(
                     ExitCode.NOT_PERMITTED, "only root sees who waits for what", "be root");
         }
-        Map<DeviceNumber, Mount> blocked = new FreezeProbe(kernel).frozen();
-        FrozenReport report =
-                FrozenReport.of(blocked, leases(), new BlockedThreads(kernel, blocked).find());
+        FreezeProbe probe = new FreezeProbe(kernel);
+        Map<DeviceNumber, Mount> blocked = probe.frozen();
+        List<FrozenReport.Waiting> waiting =
+                new BlockedThreads(kernel, blocked)
+                        .find().stream()
+                                .filter(one -> !probe.processes().contains(one.process()))
+                                .toList();
+        FrozenReport report = FrozenReport.of(blocked, leases(), waiting);
         if (output.json) {
             LeaseReport.json(System.out, json -> write(json, report));
         } else {

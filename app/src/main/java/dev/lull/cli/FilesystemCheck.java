@@ -214,7 +214,7 @@ final class FilesystemCheck {
                                     + String.join("; ", reasons)
                                     + ")"));
         } catch (SnapshotException e) {
-            findings.add(Finding.note(about, e.getMessage()));
+            findings.add(Finding.note(about, Complaint.of(e).message()));
         }
     }
 }

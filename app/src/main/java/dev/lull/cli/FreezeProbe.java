@@ -6,13 +6,16 @@ import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
 import dev.lull.linux.PollInterest;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 
 /**
@@ -29,6 +32,7 @@ final class FreezeProbe {
     private record Probe(Mount mount, int pid, Descriptor process) {}
 
     private final Kernel kernel;
+    private final Set<Integer> started = new HashSet<>();
 
     FreezeProbe(Kernel kernel) {
         this.kernel = kernel;
@@ -59,6 +63,11 @@ final class FreezeProbe {
             }
         }
         return frozen;
+    }
+
+    /** The processes that were started, some of which may wait for a thaw now. */
+    Set<Integer> processes() {
+        return Set.copyOf(started);
     }
 
     private Map<DeviceNumber, Mount> candidates() throws KernelException {
@@ -92,11 +101,12 @@ final class FreezeProbe {
                         List.of("rmdir", nothing.toString()),
                         Map.of(),
                         List.of(none, none, none));
+        started.add(pid);
         return new Probe(mount, pid, kernel.openProcess(pid));
     }
 
     private static Path rmdir() {
-        Optional<Path> found = RMDIR.stream().filter(java.nio.file.Files::isExecutable).findFirst();
+        Optional<Path> found = RMDIR.stream().filter(Files::isExecutable).findFirst();
         return found.orElse(RMDIR.getFirst());
     }
 }

@@ -33,22 +33,27 @@ final class OwnFiles {
     static void requireOutside(Kernel kernel, FreezeSet set) throws FreezeException {
         try {
             Map<Long, FreezeSet.Member> byMount = byMount(kernel, set);
-            List<String> written = new ArrayList<>(descriptors(kernel, byMount));
-            written.addAll(mappings(kernel, byMount));
-            if (!written.isEmpty()) {
-                throw new InvalidRequestException(
-                        Trouble.of(
-                                        "freeze",
-                                        "this process itself writes to what is to be frozen: "
-                                                + String.join(", ", written))
-                                .hint(
-                                        "send its output elsewhere; a JVM's own mapped file goes with"
-                                                + " -XX:-UsePerfData"));
+            List<String> open = descriptors(kernel, byMount);
+            if (!open.isEmpty()) {
+                throw refusal(open, "close it, or send the output elsewhere");
+            }
+            List<String> mapped = mappings(kernel, byMount);
+            if (!mapped.isEmpty()) {
+                throw refusal(mapped, "a JVM's own mapped file goes with -XX:-UsePerfData");
             }
         } catch (IOException e) {
             throw new FreezeException(
                     Trouble.of("freeze", "cannot read /proc/self: " + e.getMessage()).because(e));
         }
+    }
+
+    private static InvalidRequestException refusal(List<String> written, String hint) {
+        return new InvalidRequestException(
+                Trouble.of(
+                                "freeze",
+                                "this process itself writes to what is to be frozen: "
+                                        + String.join(", ", written))
+                        .hint(hint));
     }
 
     /** Every mount that shows a member, not only the one that it was named by. */

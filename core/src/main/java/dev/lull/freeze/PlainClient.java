@@ -5,6 +5,7 @@ import dev.lull.guard.Reply;
 import dev.lull.guard.Request;
 import dev.lull.guard.Wire;
 import dev.lull.guard.WireException;
+import dev.lull.linux.Errno;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.StandardProtocolFamily;
@@ -55,13 +56,19 @@ public final class PlainClient implements AutoCloseable {
         } catch (ConnectException e) {
             return Optional.empty();
         } catch (IOException e) {
-            Trouble trouble =
-                    Trouble.of("connect", "cannot connect to " + socket + ": " + e.getMessage())
-                            .because(e);
-            // The JDK tells no errno here.
-            throw String.valueOf(e.getMessage()).contains("ermission denied")
-                    ? new NotPermittedException(trouble.hint("lull needs root"))
-                    : new GuardUnreachableException(trouble);
+            // The JDK tells no errno here, only the C library's words for it.
+            if (String.valueOf(e.getMessage()).contains("ermission denied")) {
+                throw new NotPermittedException(
+                        Trouble.of(
+                                        "connect to",
+                                        "cannot connect to " + socket + ": " + Errno.EACCES)
+                                .errno(Errno.EACCES.name())
+                                .because(e)
+                                .hint("lull needs root"));
+            }
+            throw new GuardUnreachableException(
+                    Trouble.of("connect to", "cannot connect to " + socket + ": " + e.getMessage())
+                            .because(e));
         }
     }
 

@@ -91,16 +91,16 @@ final class GuardLoop implements AutoCloseable {
         }
     }
 
+    /** Also when stopping: somebody must be able to thaw the leases that it waits for. */
     private boolean accepting() {
-        return !stopping
-                && connections.size() < MAX_CONNECTIONS
+        return connections.size() < MAX_CONNECTIONS
                 && kernel.bootNanos() - acceptAgainAt >= 0;
     }
 
     private List<PollInterest> interests() {
         List<PollInterest> interests = new ArrayList<>(connections.size() + 4);
         interests.add(PollInterest.readable(mailbox.bell()));
-        // A stopping guard takes no new clients; at the limit they wait in the socket's queue.
+        // At the limit, clients wait in the socket's queue.
         interests.add(new PollInterest(listener, accepting() ? PollInterest.IN : 0));
         for (Connection connection : connections) {
             interests.add(
