@@ -1,0 +1,129 @@
+package dev.lull.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.lull.guard.LeaseView;
+import dev.lull.guard.LeaseView.FilesystemView;
+import dev.lull.guard.Reply;
+import dev.lull.guard.Wire;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+
+class LeaseReportTest {
+    private static LeaseView lease(String state, OptionalLong timeout, OptionalLong deadline) {
+        return new LeaseView(
+                "k3x9p2aa",
+                state,
+                "for a test",
+                true,
+                "hold",
+                4711,
+                0,
+                10_000,
+                timeout,
+                deadline,
+                0,
+                OptionalLong.empty(),
+                OptionalLong.of(1_534_000_000),
+                List.of(
+                        new FilesystemView(
+                                "/srv\u001b[1m",
+                                "7:3",
+                                "ext4",
+                                "/dev/loop3",
+                                Optional.empty(),
+                                "frozen",
+                                0,
+                                OptionalLong.empty(),
+                                OptionalLong.empty(),
+                                Optional.empty())));
+    }
+
+    private static Optional<Reply.GuardStatus> status(LeaseView... leases) {
+        return Optional.of(
+                new Reply.GuardStatus(
+                        "0.1",
+                        1,
+                        7,
+                        Optional.of(8),
+                        Optional.empty(),
+                        0,
+                        1_000_000_000L,
+                        List.of(leases),
+                        List.of("a warning")));
+    }
+
+    private static String print(Consumer<PrintStream> content) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8)) {
+            content.accept(out);
+        }
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void noGuardIsNoLeases() {
+        assertThat(print(out -> LeaseReport.status(out, Optional.empty(), false)))
+                .isEqualTo("no leases\n");
+        assertThat(print(out -> LeaseReport.status(out, Optional.empty(), true)))
+                .isEqualTo("{\"guard\":null,\"leases\":[],\"warnings\":[]}\n");
+    }
+
+    @Test
+    void aLeaseHasALine() {
+        LeaseView lease =
+                lease("frozen", OptionalLong.of(30_000), OptionalLong.of(25_000_000_000L));
+        assertThat(print(out -> LeaseReport.status(out, status(lease), false)))
+                .isEqualTo(
+                        """
+                        LEASE     STATE   LEFT    HOLDER           FILESYSTEMS
+                        k3x9p2aa  frozen  24.0 s  hold (pid 4711)  /srv\\x1b[1m (ext4)
+                        warning: a warning
+                        """);
+    }
+
+    @Test
+    void aLeaseWithoutEndSaysSo() {
+        LeaseView lease = lease("frozen", OptionalLong.empty(), OptionalLong.empty());
+        assertThat(print(out -> LeaseReport.status(out, status(lease), false)))
+                .contains("for ever");
+    }
+
+    @Test
+    void theJsonHasWhatTheProtocolHas() throws Exception {
+        LeaseView lease = lease("frozen", OptionalLong.of(30_000), OptionalLong.of(5));
+        String json = print(out -> LeaseReport.ended(out, List.of(lease)));
+        assertThat(json)
+                .isEqualTo(
+                        "{\"leases\":["
+                                + new String(Wire.encode(lease), StandardCharsets.UTF_8)
+                                + "]}\n");
+    }
+
+    @Test
+    void anEndedLeaseHasALine() {
+        LeaseView lease = lease("released", OptionalLong.empty(), OptionalLong.empty());
+        assertThat(LeaseReport.line(lease))
+                .isEqualTo("k3x9p2aa released after 1.53 s: /srv\u001b[1m");
+    }
+
+    @Test
+    void onlyWhatWasHeldIsASuccess() {
+        LeaseView held = lease("released", OptionalLong.empty(), OptionalLong.empty());
+        LeaseView revoked = lease("revoked", OptionalLong.empty(), OptionalLong.empty());
+        LeaseView expired = lease("expired", OptionalLong.empty(), OptionalLong.empty());
+        assertThat(report(held, revoked)).isEqualTo(ExitCode.DONE);
+        assertThat(report(held, expired)).isEqualTo(ExitCode.NOT_HELD);
+    }
+
+    private static ExitCode report(LeaseView... leases) {
+        PrintStream nowhere = new PrintStream(PrintStream.nullOutputStream());
+        return ThawCommand.report(List.of(leases), false, true, nowhere, nowhere);
+    }
+}
