@@ -13,7 +13,7 @@ final class Extend {
     private Extend() {}
 
     static void run(boolean quick) throws Exception {
-        int rounds = quick ? 1_000 : 5_000;
+        int rounds = quick ? 500 : 2_000;
         Bench.title("extend", "one lease, one connection");
         Figures lull = new Figures("lull");
         try (LoopFilesystem filesystem = LoopFilesystem.make("ext4", 64, Bench.scratch());

@@ -14,6 +14,8 @@ import java.util.List;
  * is told of it before it exists and thaws it whatever happens.
  */
 final class LoopFilesystem implements AutoCloseable {
+    private static final long PATIENCE = 10_000_000_000L;
+    private static final long NOTABLE = 200_000_000;
     private static final byte[] CONTENT = new byte[4096];
     private static int made;
 
@@ -83,10 +85,30 @@ final class LoopFilesystem implements AutoCloseable {
 
     @Override
     public void close() throws IOException, InterruptedException {
-        Programs.run("umount", top.toString());
+        unmount();
         Programs.run("losetup", "--detach", device);
         Files.delete(image);
         Files.delete(top);
         Files.delete(entry);
+    }
+
+    /** Nobody should hold it any more; says so if somebody does. */
+    private void unmount() throws IOException, InterruptedException {
+        long began = System.nanoTime();
+        while (true) {
+            try {
+                Programs.run("umount", top.toString());
+                break;
+            } catch (IOException e) {
+                if (System.nanoTime() - began > PATIENCE) {
+                    throw e;
+                }
+                Thread.sleep(20);
+            }
+        }
+        long took = System.nanoTime() - began;
+        if (took > NOTABLE) {
+            System.out.println("  " + top + " could be unmounted only after " + Figures.text(took));
+        }
     }
 }

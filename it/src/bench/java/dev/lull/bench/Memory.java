@@ -30,7 +30,10 @@ final class Memory {
                 Reply.GuardStatus status = client.status();
                 print("guard", status.pid(), 80);
                 print("sentry", status.sentry().orElseThrow(), 40);
-                print("canary", status.canary().orElseThrow(), 40);
+                System.out.println(
+                        "  the canary beside them: "
+                                + kibibytes(status.canary().orElseThrow(), "VmRSS:") / 1024
+                                + " MiB");
             }
         }
     }
@@ -38,7 +41,7 @@ final class Memory {
     private static void print(String name, int pid, int goal) throws IOException {
         long resident = kibibytes(pid, "VmRSS:");
         Figures.goal(
-                name + ", " + kibibytes(pid, "VmLck:") / 1024 + " MiB may be locked",
+                name + ", locked: " + (kibibytes(pid, "VmLck:") > 0 ? "yes" : "NO"),
                 resident / 1024 + " MiB",
                 "under " + goal + " MiB",
                 resident < goal * 1024L);
