@@ -1,7 +1,7 @@
 package dev.lull.cli;
 
 import dev.lull.freeze.FreezeException;
-import dev.lull.freeze.PlainClient;
+import dev.lull.freeze.GuardClient;
 import dev.lull.guard.LeaseView;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Kernel;
@@ -98,7 +98,7 @@ final class DoctorCommand implements Callable<Integer> {
         json.writeEndObject();
     }
 
-    private int showFrozen(Kernel kernel) throws FreezeException, IOException, CommandException {
+    private int showFrozen(Kernel kernel) throws IOException, CommandException {
         if (kernel.effectiveUser() != 0) {
             throw new CommandException(
                     ExitCode.NOT_PERMITTED, "only root sees who waits for what", "be root");
@@ -110,7 +110,7 @@ final class DoctorCommand implements Callable<Integer> {
                         .find().stream()
                                 .filter(one -> !probe.processes().contains(one.process()))
                                 .toList();
-        FrozenReport report = FrozenReport.of(blocked, leases(), waiting);
+        FrozenReport report = FrozenReport.of(blocked, leases(kernel), waiting);
         if (output.json) {
             LeaseReport.json(System.out, json -> write(json, report));
         } else {
@@ -120,13 +120,19 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     /** None if no guard runs: then whatever is frozen is not under a lease any more. */
-    private static List<LeaseView> leases() throws FreezeException {
-        Optional<PlainClient> running = PlainClient.ifRunning();
-        if (running.isEmpty()) {
+    private static List<LeaseView> leases(Kernel kernel) {
+        try {
+            Optional<GuardClient> running = GuardClient.ifRunning(kernel);
+            if (running.isEmpty()) {
+                return List.of();
+            }
+            try (GuardClient guard = running.get()) {
+                return guard.status().leases();
+            }
+        } catch (FreezeException e) {
+            // What is frozen is worth knowing without the guard, and just then.
+            Complaint.of(e).tell(System.err);
             return List.of();
-        }
-        try (PlainClient guard = running.get()) {
-            return GuardCalls.status(guard::call).leases();
         }
     }
 

@@ -2,6 +2,7 @@ package dev.lull.cli;
 
 import dev.lull.freeze.FreezeSet;
 import dev.lull.freeze.Freezer;
+import dev.lull.freeze.GuardClient;
 import dev.lull.lease.Timeouts;
 import dev.lull.linux.LinuxKernel;
 import java.nio.file.Path;
@@ -36,18 +37,30 @@ final class FreezeCommand implements Callable<Integer> {
                     Freezer.system()
                             .named("freeze")
                             .freezeDetached(set, timeouts, limits.options());
-            if (output.json) {
-                LeaseReport.json(
-                        System.out,
-                        json -> {
-                            json.writeStartObject();
-                            json.writeStringProperty("lease", lease);
-                            json.writeEndObject();
-                        });
-            } else {
-                System.out.println(lease);
+            tell(lease);
+            if (System.out.checkError()) {
+                // Nobody knows its name: nobody could thaw it.
+                try (GuardClient guard = GuardClient.connect(kernel)) {
+                    GuardCalls.thaw(guard::call, lease);
+                }
+                throw new CommandException(
+                        ExitCode.FAILED, "cannot write to stdout, so it is thawed again", "");
             }
         }
         return ExitCode.DONE.status();
+    }
+
+    private void tell(String lease) {
+        if (!output.json) {
+            System.out.println(lease);
+            return;
+        }
+        LeaseReport.json(
+                System.out,
+                json -> {
+                    json.writeStartObject();
+                    json.writeStringProperty("lease", lease);
+                    json.writeEndObject();
+                });
     }
 }

@@ -1,14 +1,21 @@
 package dev.lull.cli;
 
+import dev.lull.freeze.FreezeException;
+import dev.lull.freeze.GuardClient;
+import dev.lull.freeze.PlainClient;
+import dev.lull.linux.LinuxKernel;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.RunLast;
 import picocli.CommandLine.Spec;
 
 /** {@code lull} itself, with every command below it. */
@@ -38,16 +45,49 @@ import picocli.CommandLine.Spec;
 final class LullCommand implements Runnable {
     private static final String END_OF_OPTIONS = "--";
 
+    /** Those that start a guard where there is none, or see to it themselves. */
+    private static final Set<String> REACH_A_GUARD =
+            Set.of(
+                    "freeze",
+                    "extend",
+                    "thaw",
+                    "status",
+                    "history",
+                    "hold",
+                    "fsfreeze",
+                    "guard",
+                    "help");
+
     @Spec private @Nullable CommandSpec spec;
 
     /** Runs a command. @return its exit status */
     static int run(String[] args) {
         CommandLine lull = new CommandLine(new LullCommand());
+        lull.setExecutionStrategy(LullCommand::execute);
         lull.setExecutionExceptionHandler((e, _, _) -> fail(e));
         lull.setParameterExceptionHandler((e, words) -> refuse(e, words));
         lull.setOut(new PrintWriter(System.out, true));
         lull.setErr(new PrintWriter(System.err, true));
         return lull.execute(giveTail(lull, args));
+    }
+
+    /**
+     * Whatever the command is, what a guard that is gone has left frozen is thawed first: by any other guard, as the
+     * first thing that it does.
+     */
+    private static int execute(ParseResult parsed) {
+        boolean reachesGuard =
+                !parsed.hasSubcommand()
+                        || REACH_A_GUARD.contains(parsed.subcommand().commandSpec().name());
+        if (!reachesGuard && PlainClient.leftBehind()) {
+            try {
+                GuardClient.connect(new LinuxKernel()).close();
+            } catch (FreezeException e) {
+                // The command does not need the guard: doctor may well be what helps.
+                Complaint.of(e).tell(System.err);
+            }
+        }
+        return new RunLast().execute(parsed);
     }
 
     /** The words of the command to run are none of ours, whatever they look like. */

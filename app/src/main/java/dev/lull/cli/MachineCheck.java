@@ -2,7 +2,6 @@ package dev.lull.cli;
 
 import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.GuardClient;
-import dev.lull.freeze.PlainClient;
 import dev.lull.guard.Expedite;
 import dev.lull.guard.Reply;
 import dev.lull.linux.Descriptor;
@@ -30,7 +29,7 @@ final class MachineCheck {
         this.kernel = kernel;
     }
 
-    static List<Finding> of(Kernel kernel) throws FreezeException {
+    static List<Finding> of(Kernel kernel) {
         MachineCheck check = new MachineCheck(kernel);
         check.user();
         check.kernelVersion();
@@ -167,40 +166,40 @@ final class MachineCheck {
         }
     }
 
-    private void guard() throws FreezeException {
-        Optional<PlainClient> running = PlainClient.ifRunning();
-        if (running.isEmpty()) {
-            findings.add(
-                    PlainClient.leftBehind()
-                            ? Finding.warning(
-                                    MACHINE,
-                                    "a guard that is gone left leases behind, perhaps frozen",
-                                    "lull status starts another, which thaws them")
-                            : Finding.note(MACHINE, "no guard runs; the first freeze starts one"));
-            return;
-        }
-        try (PlainClient guard = running.get()) {
-            Reply.GuardStatus status = GuardCalls.status(guard::call);
-            findings.add(
-                    Finding.ok(
-                            MACHINE,
-                            "the guard runs as process "
-                                    + status.pid()
-                                    + ", lull "
-                                    + status.version()
-                                    + ", with "
-                                    + status.leases().size()
-                                    + " leases"));
-            if (status.sentry().isEmpty()) {
-                findings.add(
-                        Finding.warning(
-                                MACHINE,
-                                "the guard has no sentry",
-                                "nothing would thaw if the guard died; lull guard --stop, and try again"));
+    private void guard() {
+        try {
+            Optional<GuardClient> running = GuardClient.ifRunning(kernel);
+            if (running.isEmpty()) {
+                findings.add(Finding.note(MACHINE, "no guard runs; the first freeze starts one"));
+                return;
             }
-            status.warnings()
-                    .forEach(text ->
-                            findings.add(Finding.warning(MACHINE, "the guard: " + text, "")));
+            try (GuardClient guard = running.get()) {
+                guard(guard.status());
+            }
+        } catch (FreezeException e) {
+            findings.add(Finding.bad(MACHINE, e.getMessage(), e.hint().orElse("")));
+        }
+    }
+
+    private void guard(Reply.GuardStatus status) {
+        findings.add(
+                Finding.ok(
+                        MACHINE,
+                        "the guard runs as process "
+                                + status.pid()
+                                + ", lull "
+                                + status.version()
+                                + ", leases: "
+                                + status.leases().size()));
+        if (status.sentry().isEmpty()) {
+            findings.add(
+                    Finding.warning(
+                            MACHINE,
+                            "the guard has no sentry, and nothing would thaw if it died",
+                            "lull guard --stop, and try again"));
+        }
+        for (String text : status.warnings()) {
+            findings.add(Finding.warning(MACHINE, "the guard: " + text, ""));
         }
     }
 

@@ -1,8 +1,10 @@
 package dev.lull.cli;
 
 import dev.lull.freeze.FreezeException;
+import dev.lull.freeze.GuardUnreachableException;
 import dev.lull.freeze.PlainClient;
 import dev.lull.guard.LeaseView;
+import dev.lull.guard.Request;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Arrays;
@@ -15,6 +17,9 @@ import java.util.Optional;
  * Everything else, and every mistake, is left to {@link LullCommand}.
  */
 final class QuickPath {
+    private static final Duration PROMPT = Duration.ofSeconds(2);
+    private static final Duration THAWING = Duration.ofSeconds(60);
+
     /** What was typed, if this class can do it. */
     private sealed interface Quick {
         record Status(boolean json) implements Quick {}
@@ -35,9 +40,7 @@ final class QuickPath {
             }
             Optional<PlainClient> client = PlainClient.ifRunning();
             if (client.isPresent()) {
-                try (PlainClient guard = client.get()) {
-                    return Optional.of(run(quick.get(), guard::call, out, err));
-                }
+                return run(client.get(), quick.get(), out, err);
             }
             if (PlainClient.leftBehind()) {
                 return Optional.empty();
@@ -45,6 +48,23 @@ final class QuickPath {
             return run(quick.get(), out, err);
         } catch (FreezeException | CommandException e) {
             return Optional.of(Complaint.of(e).tell(err));
+        }
+    }
+
+    private static Optional<ExitCode> run(
+            PlainClient client, Quick quick, PrintStream out, PrintStream err)
+            throws FreezeException {
+        try (PlainClient guard = client) {
+            if (quick instanceof Quick.Thaw) {
+                // A thaw can take long; whether anybody is there need not.
+                guard.call(new Request.Status(), PROMPT);
+            }
+            Duration limit = quick instanceof Quick.Thaw ? THAWING : PROMPT;
+            return Optional.of(run(quick, request -> guard.call(request, limit), out, err));
+        } catch (GuardUnreachableException e) {
+            // Dead with its socket open, or slow: the other way finds out which, and starts
+            // another.
+            return Optional.empty();
         }
     }
 

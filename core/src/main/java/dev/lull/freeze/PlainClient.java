@@ -88,15 +88,12 @@ public final class PlainClient implements AutoCloseable {
     /**
      * Makes a call and waits for the answer.
      *
-     * @throws GuardUnreachableException if the guard is gone, does not answer within some seconds (a thaw: a minute), or
-     *     answers nonsense
+     * @param limit how long to wait
+     * @throws GuardUnreachableException if the guard is gone, does not answer in time, or answers nonsense. A guard that
+     *     was killed can leave its socket open, which {@link GuardClient} notices and this does not.
      * @throws FreezeException of the subtype for what the guard refused
      */
-    public Reply call(Request request) throws FreezeException {
-        Duration limit =
-                request instanceof Request.Thaw || request instanceof Request.Stop
-                        ? Duration.ofSeconds(60)
-                        : GuardClient.PROMPT;
+    public Reply call(Request request, Duration limit) throws FreezeException {
         Reply reply;
         try (Selector selector = Selector.open()) {
             reply = exchange(request, selector, System.nanoTime() + limit.toNanos());
