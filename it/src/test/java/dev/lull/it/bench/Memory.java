@@ -1,4 +1,4 @@
-package dev.lull.bench;
+package dev.lull.it.bench;
 
 import dev.lull.freeze.FreezeSet;
 import dev.lull.freeze.Freezer;

@@ -1,28 +1,26 @@
-package dev.lull.bench;
+package dev.lull.it.bench;
 
-import dev.lull.freeze.ArmedLease;
-import dev.lull.freeze.FreezeSet;
 import dev.lull.freeze.Freezer;
-import dev.lull.freeze.Lease;
-import dev.lull.freeze.Outcome;
 import dev.lull.lease.Timeouts;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.LinuxKernel;
-import dev.lull.snapshot.Origin;
-import dev.lull.snapshot.PreparedSnapshot;
+import dev.lull.plan.ConsistentSnapshots;
+import dev.lull.plan.Host;
+import dev.lull.plan.Plan;
+import dev.lull.plan.SnapshotOrder;
 import dev.lull.snapshot.Reserve;
-import dev.lull.snapshot.Snapshot;
-import dev.lull.snapshot.SnapshotId;
 import dev.lull.snapshot.SnapshotProvider;
-import dev.lull.snapshot.SnapshotRequest;
+import dev.lull.snapshot.SnapshotProviders;
+import dev.lull.snapshot.SnapshotRecords;
 import dev.lull.snapshot.reflink.ReflinkProvider;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 
 /** How long a filesystem is frozen for a snapshot of the image that it lies in. */
 final class Window {
@@ -70,7 +68,9 @@ final class Window {
                         "C, with the same preparation",
                         () -> program(clone, List.of(Programs.compiled("job")), places));
         Side lull = new Side("lull", () -> withLull(upper.top()));
-        List<Side> sides = new ArrayList<>(List.of(script, job, lull));
+        Side command = new Side("lull snapshot take, the command", () -> command(upper.top()));
+        List<Side> all = List.of(script, job, lull, command);
+        List<Side> sides = new ArrayList<>(all);
         for (int round = -WARM; round < rounds; round++) {
             Collections.rotate(sides, 1);
             for (Side side : sides) {
@@ -86,7 +86,7 @@ final class Window {
                 }
             }
         }
-        for (Side side : List.of(script, job, lull)) {
+        for (Side side : all) {
             side.print();
         }
         Figures.printRatio(
@@ -102,32 +102,32 @@ final class Window {
         Files.delete(clone);
     }
 
-    /** The four steps without the last, as a program would take them that has Lull as its library. */
+    /** The plan that {@code lull snapshot take} makes, in this process; its snapshot is deleted at the end. */
     private static void withLull(Path top) throws Exception {
         Kernel kernel = new LinuxKernel();
-        SnapshotProvider provider =
+        SnapshotProvider reflink =
                 new ReflinkProvider(kernel, Reserve.DEFAULT, Clock.systemUTC());
-        Timeouts timeouts = Timeouts.of(Duration.ofSeconds(30));
-        try (FreezeSet set = FreezeSet.of(top)) {
-            Origin origin = Origin.of(kernel, set.members().getFirst().directory());
-            SnapshotRequest request =
-                    new SnapshotRequest(
-                            SnapshotId.random(), origin, timeouts.timeout().orElseThrow(), false);
-            try (PreparedSnapshot prepared = provider.prepare(request);
-                    ArmedLease armed = Freezer.system().arm(set, timeouts)) {
-                prepared.settle();
-                Snapshot snapshot;
-                Outcome outcome;
-                try (Lease lease = armed.freeze()) {
-                    snapshot = prepared.take();
-                    outcome = lease.release();
-                }
-                snapshot.delete();
-                if (!outcome.held()) {
-                    throw new IllegalStateException("not held: " + outcome);
-                }
-            }
-        }
+        Host host =
+                new Host(
+                        kernel,
+                        Freezer.system(),
+                        new SnapshotProviders(List.of(reflink)),
+                        new SnapshotRecords(SnapshotRecords.DEFAULT_DIRECTORY),
+                        "bench");
+        SnapshotOrder order =
+                new SnapshotOrder(
+                        List.of(top), Timeouts.DEFAULT, Set.of(), Optional.empty(), false, false);
+        Plan plan = new Plan();
+        ConsistentSnapshots snapshots = new ConsistentSnapshots(host, order);
+        snapshots.addOpening(plan);
+        snapshots.addTo(plan);
+        plan.run();
+    }
+
+    private static void command(Path top) throws Exception {
+        String lull = Bench.home().resolve("lull").toString();
+        String id = Programs.run(lull, "snapshot", "take", top.toString());
+        Programs.run(lull, "snapshot", "delete", id);
     }
 
     private interface Action {

@@ -1,4 +1,4 @@
-package dev.lull.bench;
+package dev.lull.it.bench;
 
 import dev.lull.freeze.ArmedLease;
 import dev.lull.freeze.FreezeSet;

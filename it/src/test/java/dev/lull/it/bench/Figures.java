@@ -1,4 +1,4 @@
-package dev.lull.bench;
+package dev.lull.it.bench;
 
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,4 +1,4 @@
-package dev.lull.bench;
+package dev.lull.it.bench;
 
 import dev.lull.backup.ArchiveSource;
 import dev.lull.backup.ArchiveTarget;

@@ -1,4 +1,4 @@
-package dev.lull.bench;
+package dev.lull.it.bench;
 
 import java.io.IOException;
 import java.nio.file.Files;

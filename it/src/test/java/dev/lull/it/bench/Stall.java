@@ -1,4 +1,4 @@
-package dev.lull.bench;
+package dev.lull.it.bench;
 
 import dev.lull.freeze.ArmedLease;
 import dev.lull.freeze.FreezeSet;
@@ -97,7 +97,7 @@ final class Stall {
         }
     }
 
-    /** {@code it/src/bench/c/writer.c} at work. */
+    /** {@code it/src/bench/writer.c} at work. */
     private static final class Writer implements AutoCloseable {
         private final Process process;
         private final List<long[]> stalls = Collections.synchronizedList(new ArrayList<>());
