@@ -66,7 +66,8 @@ final class ArchiveSpeed {
 
     private static long byScript(Path tree, Path archive) throws Exception {
         long began = System.nanoTime();
-        Programs.run("bash", "-o", "pipefail", "-ec", SCRIPT, "sh", tree.toString(), archive.toString());
+        Programs.run(
+                "bash", "-o", "pipefail", "-ec", SCRIPT, "sh", tree.toString(), archive.toString());
         long took = System.nanoTime() - began;
         Files.delete(archive);
         return took;
@@ -92,7 +93,9 @@ final class ArchiveSpeed {
         for (int i = 0; i < quarter * 16; i++) {
             Path directory = tree.resolve("small/" + i / 256);
             Files.createDirectories(directory);
-            Files.write(directory.resolve("file-" + i), text(random, 32 * 1024 + random.nextInt(64 * 1024)));
+            Files.write(
+                    directory.resolve("file-" + i),
+                    text(random, 32 * 1024 + random.nextInt(64 * 1024)));
         }
         for (int i = 0; i < quarter / 64; i++) {
             try (OutputStream out = Files.newOutputStream(tree.resolve("log-" + i))) {

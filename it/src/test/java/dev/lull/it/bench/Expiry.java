@@ -82,15 +82,15 @@ final class Expiry {
 
     /** @return the deadline that a lease had which came to it */
     private static long withLull(FreezeSet set, GuardClient observer) throws Exception {
-        try (Lease lease =
-                Freezer.system().freeze(set, Timeouts.of(Duration.ofMillis(MILLIS)))) {
+        try (Lease lease = Freezer.system().freeze(set, Timeouts.of(Duration.ofMillis(MILLIS)))) {
             long deadline = Long.MIN_VALUE;
             for (LeaseView view : observer.status().leases()) {
                 if (view.id().equals(lease.id())) {
                     deadline = view.deadline().orElseThrow();
                 }
             }
-            observer.call(new Request.Wait(lease.id()), List.of(), Optional.of(Duration.ofSeconds(30)));
+            observer.call(
+                    new Request.Wait(lease.id()), List.of(), Optional.of(Duration.ofSeconds(30)));
             return deadline;
         }
     }

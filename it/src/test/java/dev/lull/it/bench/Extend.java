@@ -18,8 +18,7 @@ final class Extend {
         Figures lull = new Figures("lull");
         try (LoopFilesystem filesystem = LoopFilesystem.make("ext4", 64, Bench.scratch());
                 FreezeSet set = FreezeSet.of(filesystem.top());
-                Lease lease =
-                        Freezer.system().freeze(set, Timeouts.of(Duration.ofSeconds(30)))) {
+                Lease lease = Freezer.system().freeze(set, Timeouts.of(Duration.ofSeconds(30)))) {
             for (int round = -rounds; round < rounds; round++) {
                 long began = System.nanoTime();
                 lease.extend();

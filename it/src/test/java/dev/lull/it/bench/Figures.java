@@ -40,11 +40,7 @@ final class Figures {
     void printTail() {
         System.out.printf(
                 "  %-34s %12s   (p99 %s, most %s, of %d)%n",
-                name,
-                text(median()),
-                text(quantile(0.99)),
-                text(quantile(1)),
-                all.size());
+                name, text(median()), text(quantile(0.99)), text(quantile(1)), all.size());
     }
 
     /** A line: the ratio of two numbers, and whether it reaches the goal. */

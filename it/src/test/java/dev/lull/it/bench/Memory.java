@@ -20,8 +20,7 @@ final class Memory {
         Bench.title("memory", "resident, idle, locked, after a lease");
         try (LoopFilesystem filesystem = LoopFilesystem.make("ext4", 64, Bench.scratch());
                 FreezeSet set = FreezeSet.of(filesystem.top())) {
-            try (Lease lease =
-                    Freezer.system().freeze(set, Timeouts.of(Duration.ofSeconds(30)))) {
+            try (Lease lease = Freezer.system().freeze(set, Timeouts.of(Duration.ofSeconds(30)))) {
                 lease.extend();
                 lease.release();
             }

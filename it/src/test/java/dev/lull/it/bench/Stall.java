@@ -88,8 +88,7 @@ final class Stall {
 
     private static void withLull(Path top) throws Exception {
         try (FreezeSet set = FreezeSet.of(top);
-                ArmedLease armed =
-                        Freezer.system().arm(set, Timeouts.of(Duration.ofSeconds(30)));
+                ArmedLease armed = Freezer.system().arm(set, Timeouts.of(Duration.ofSeconds(30)));
                 Lease lease = armed.freeze()) {
             if (!lease.release().held()) {
                 throw new IllegalStateException("not held");

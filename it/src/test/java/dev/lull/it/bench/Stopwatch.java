@@ -95,7 +95,8 @@ final class Stopwatch {
                 }
             } else if (open.containsKey(task)) {
                 Call call = open.remove(task);
-                calls.add(new Call(call.kind(), call.entered(), at, matcher.group(5).equals("0x0")));
+                calls.add(
+                        new Call(call.kind(), call.entered(), at, matcher.group(5).equals("0x0")));
             }
         }
         calls.sort((a, b) -> Long.compare(a.entered(), b.entered()));
@@ -122,8 +123,7 @@ final class Stopwatch {
     /** Keeps what was recorded last where {@code --trace FILE} asks for it. */
     void keep() throws IOException {
         if (keep.isPresent()) {
-            Files.copy(
-                    instance.resolve("trace"), keep.get(), StandardCopyOption.REPLACE_EXISTING);
+            Files.copy(instance.resolve("trace"), keep.get(), StandardCopyOption.REPLACE_EXISTING);
         }
     }
 

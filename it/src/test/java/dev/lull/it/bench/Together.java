@@ -80,8 +80,7 @@ final class Together {
     /** @return nanoseconds from asking for the freeze until all is known to be frozen */
     private static long withLull(Path[] tops) throws Exception {
         try (FreezeSet set = FreezeSet.of(tops);
-                ArmedLease armed =
-                        Freezer.system().arm(set, Timeouts.of(Duration.ofSeconds(30)))) {
+                ArmedLease armed = Freezer.system().arm(set, Timeouts.of(Duration.ofSeconds(30)))) {
             long began = System.nanoTime();
             try (Lease lease = armed.freeze()) {
                 long took = System.nanoTime() - began;

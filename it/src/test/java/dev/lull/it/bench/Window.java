@@ -89,8 +89,7 @@ final class Window {
         for (Side side : all) {
             side.print();
         }
-        Figures.printRatio(
-                "lull : script", lull.window.median(), script.window.median(), 1 / goal);
+        Figures.printRatio("lull : script", lull.window.median(), script.window.median(), 1 / goal);
         Figures.printRatio("lull : C", lull.window.median(), job.window.median(), 1.3);
     }
 
@@ -105,8 +104,7 @@ final class Window {
     /** The plan that {@code lull snapshot take} makes, in this process; its snapshot is deleted at the end. */
     private static void withLull(Path top) throws Exception {
         Kernel kernel = new LinuxKernel();
-        SnapshotProvider reflink =
-                new ReflinkProvider(kernel, Reserve.DEFAULT, Clock.systemUTC());
+        SnapshotProvider reflink = new ReflinkProvider(kernel, Reserve.DEFAULT, Clock.systemUTC());
         Host host =
                 new Host(
                         kernel,
@@ -152,9 +150,7 @@ final class Window {
         void add(List<Stopwatch.Call> all) {
             // The provider tries a clone when it prepares.
             List<Stopwatch.Call> calls =
-                    all.stream()
-                            .dropWhile(call -> call.kind() != Stopwatch.Kind.FREEZE)
-                            .toList();
+                    all.stream().dropWhile(call -> call.kind() != Stopwatch.Kind.FREEZE).toList();
             List<Stopwatch.Kind> kinds = calls.stream().map(Stopwatch.Call::kind).toList();
             if (!kinds.equals(
                     List.of(Stopwatch.Kind.FREEZE, Stopwatch.Kind.CLONE, Stopwatch.Kind.THAW))) {
