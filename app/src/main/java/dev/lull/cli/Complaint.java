@@ -22,6 +22,9 @@ import java.util.Optional;
  * @param more what failed besides
  */
 record Complaint(ExitCode code, String message, Optional<String> hint, List<String> more) {
+    private static final Optional<String> LOOK_AROUND =
+            Optional.of("lull doctor shows what is wrong with the machine");
+
     static Complaint of(Throwable e) {
         List<String> more = new ArrayList<>();
         for (Throwable suppressed : e.getSuppressed()) {
@@ -77,16 +80,17 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
     }
 
     private static Optional<String> hint(Throwable e) {
-        return switch (e) {
-            case CommandException command ->
-                    Optional.of(command.hint()).filter(hint -> !hint.isEmpty());
-            case FreezeException freeze -> freeze.hint();
-            case SnapshotException snapshot -> snapshot.hint();
-            case BackupException backup -> backup.hint();
-            case PlanException plan -> plan.hint();
-            case RuntimeException _, Error _ ->
-                    Optional.of("please report it, with what LULL_DEBUG=1 prints");
-            default -> Optional.empty();
-        };
+        Optional<String> own =
+                switch (e) {
+                    case CommandException command -> Optional.of(command.hint());
+                    case FreezeException freeze -> freeze.hint();
+                    case SnapshotException snapshot -> snapshot.hint();
+                    case BackupException backup -> backup.hint();
+                    case PlanException plan -> plan.hint();
+                    case RuntimeException _, Error _ ->
+                            Optional.of("please report it, with what LULL_DEBUG=1 prints");
+                    default -> Optional.empty();
+                };
+        return own.isPresent() ? own.filter(hint -> !hint.isEmpty()) : LOOK_AROUND;
     }
 }

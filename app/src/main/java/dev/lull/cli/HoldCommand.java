@@ -65,11 +65,15 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
             Path program = find(command.getFirst());
             if (program == null) {
                 return complain(
-                        NO_SUCH_COMMAND, "cannot run " + command.getFirst() + ": no such command");
+                        NO_SUCH_COMMAND,
+                        "cannot run " + command.getFirst() + ": no such command",
+                        "is it on PATH?");
             }
             if (!Files.isExecutable(program) || Files.isDirectory(program)) {
                 return complain(
-                        CANNOT_RUN, "cannot run " + program + ": it is not an executable file");
+                        CANNOT_RUN,
+                        "cannot run " + program + ": it is not an executable file",
+                        "chmod +x?");
             }
             LinuxKernel kernel = new LinuxKernel();
             try (FreezeSet set = FreezeSet.open(kernel, paths, limits.anyPath)) {
@@ -101,7 +105,9 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
                 } catch (IOException e) {
                     lease.release();
                     return complain(
-                            CANNOT_RUN, "cannot run " + command.getFirst() + ": " + e.getMessage());
+                            CANNOT_RUN,
+                            "cannot run " + command.getFirst() + ": " + e.getMessage(),
+                            "it was frozen and is thawed; does the program run without lull?");
                 }
                 pid.complete((int) child.pid());
                 Thread.ofPlatform().daemon().name("lease watch").start(() -> watch(lease, child));
@@ -115,7 +121,8 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
                         "the lease was not held to the end: "
                                 + outcome.end().word()
                                 + ", "
-                                + outcome.reason());
+                                + outcome.reason(),
+                        "throw away what the command made; to have more time: --timeout, or lull extend $LULL_LEASE");
             }
         }
     }
@@ -145,8 +152,8 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
         }
     }
 
-    private static int complain(int status, String message) {
-        Complaint.of(new CommandException(ExitCode.FAILED, message, "")).tell(System.err);
+    private static int complain(int status, String message, String hint) {
+        Complaint.of(new CommandException(ExitCode.FAILED, message, hint)).tell(System.err);
         return status;
     }
 

@@ -98,6 +98,9 @@ final class MachineCheck {
     }
 
     private void runDirectory() {
+        if (kernel.effectiveUser() != 0) {
+            return;
+        }
         Path looked = Files.isDirectory(GuardClient.DIRECTORY) ? GuardClient.DIRECTORY : RUN;
         try (Descriptor directory = kernel.openDirectory(looked)) {
             long type = kernel.space(directory).type();

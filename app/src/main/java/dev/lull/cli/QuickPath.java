@@ -42,6 +42,9 @@ final class QuickPath {
             if (client.isPresent()) {
                 return run(client.get(), quick.get(), out, err);
             }
+            if (!PlainClient.isRoot()) {
+                throw notRoot();
+            }
             if (PlainClient.leftBehind()) {
                 return Optional.empty();
             }
@@ -159,6 +162,11 @@ final class QuickPath {
             case Quick.Thaw thaw ->
                     Optional.of(ThawCommand.report(List.of(), thaw.json(), thaw.quiet(), out, err));
         };
+    }
+
+    static CommandException notRoot() {
+        return new CommandException(
+                ExitCode.NOT_PERMITTED, "only root can see and end leases", "lull needs root");
     }
 
     private static Complaint noSuchLease(String lease) {

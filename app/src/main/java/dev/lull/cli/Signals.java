@@ -25,7 +25,9 @@ final class Signals {
             Signal.handle(
                     new Signal(name),
                     signal -> {
-                        if (!(name.equals("INT") && inForeground(kernel))) {
+                        boolean known =
+                                name.equals("INT") && child.isDone() && inForeground(kernel);
+                        if (!known) {
                             child.thenAccept(pid -> send(kernel, pid, signal.getNumber()));
                         }
                     });

@@ -24,6 +24,9 @@ final class StatusCommand implements Callable<Integer> {
                 PlainClient.leftBehind()
                         ? Optional.of(GuardClient.connect(kernel))
                         : GuardClient.ifRunning(kernel);
+        if (running.isEmpty() && !PlainClient.isRoot()) {
+            throw QuickPath.notRoot();
+        }
         Optional<Reply.GuardStatus> status = Optional.empty();
         if (running.isPresent()) {
             try (GuardClient guard = running.get()) {

@@ -141,7 +141,9 @@ public final class Freezer {
             FreezeSet set, Timeouts timeouts, boolean attached, Set<FreezeOption> options) {
         return new Request.Arm(
                 Wire.PROTOCOL,
-                set.members().stream().map(member -> member.path().toString()).toList(),
+                set.members().stream()
+                        .map(member -> member.path().toAbsolutePath().toString())
+                        .toList(),
                 attached,
                 timeouts.within(),
                 timeouts.timeout(),

@@ -3,6 +3,7 @@ package dev.lull.freeze;
 import dev.lull.guard.Frames;
 import dev.lull.guard.Reply;
 import dev.lull.guard.Request;
+import dev.lull.guard.RunDirectory;
 import dev.lull.guard.Wire;
 import dev.lull.guard.WireException;
 import dev.lull.linux.Descriptor;
@@ -17,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class GuardClient implements AutoCloseable {
     /** Where the guard's socket and records are. */
-    public static final Path DIRECTORY = Path.of("/run/lull");
+    public static final Path DIRECTORY = RunDirectory.DEFAULT;
 
     /** How long a guard may take for an answer that needs no work. */
     static final Duration PROMPT = Duration.ofSeconds(10);
@@ -43,7 +45,7 @@ public final class GuardClient implements AutoCloseable {
     private final Frames frames = new Frames(Wire.MAX_REPLY);
     private final ByteBuffer received = ByteBuffer.allocate(BUFFER).limit(0);
     private final ReentrantLock turn = new ReentrantLock();
-    private volatile boolean closing;
+    private final AtomicBoolean closing = new AtomicBoolean();
 
     /** Owns {@code socket} from here on. */
     GuardClient(Kernel kernel, Descriptor socket) throws KernelException {
@@ -113,6 +115,9 @@ public final class GuardClient implements AutoCloseable {
         }
         turn.lock();
         try {
+            if (closing.get()) {
+                throw gone(null);
+            }
             long deadline = limit.isPresent() ? kernel.bootNanos() + limit.get().toNanos() : 0;
             send(ByteBuffer.wrap(message), descriptors, limit.isPresent(), deadline);
             return Wire.reply(receive(limit.isPresent(), deadline), request);
@@ -196,7 +201,7 @@ public final class GuardClient implements AutoCloseable {
                     kernel.poll(
                             List.of(new PollInterest(socket, events), PollInterest.readable(wake)),
                             slice);
-            if (closing) {
+            if (closing.get()) {
                 throw gone(null);
             }
             if (ready[0] != 0) {
@@ -225,7 +230,7 @@ public final class GuardClient implements AutoCloseable {
         Trouble trouble =
                 Trouble.of(
                         "talk to",
-                        closing ? "the connection was closed here" : "the guard is gone");
+                        closing.get() ? "the connection was closed here" : "the guard is gone");
         return new GuardGoneException(e == null ? trouble : trouble.because(e));
     }
 
@@ -241,11 +246,11 @@ public final class GuardClient implements AutoCloseable {
 
     /** Whether the guard has closed its end, without waiting. */
     boolean lost() throws FreezeException {
-        if (closing) {
-            return true;
-        }
         turn.lock();
         try {
+            if (closing.get()) {
+                return true;
+            }
             int[] ready = kernel.poll(List.of(PollInterest.readable(socket)), Duration.ZERO);
             // Nothing is ever sent unasked: readable between calls is the end of the stream.
             return ready[0] != 0 || guardDead();
@@ -259,11 +264,11 @@ public final class GuardClient implements AutoCloseable {
     /** Closes the connection, which ends an attached lease. A call under way fails. Idempotent. */
     @Override
     public void close() throws FreezeException {
-        closing = true;
+        if (!closing.compareAndSet(false, true)) {
+            return;
+        }
         try {
-            if (wake.isOpen() && !turn.isHeldByCurrentThread()) {
-                kernel.signal(wake);
-            }
+            kernel.signal(wake);
             turn.lock();
             try {
                 socket.close();

@@ -72,6 +72,15 @@ public final class PlainClient implements AutoCloseable {
         }
     }
 
+    /** Whether this process is root's, without which there is nothing to be seen or done when no guard runs. */
+    public static boolean isRoot() {
+        try {
+            return Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0);
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
     /**
      * Whether a guard that is gone left leases behind. Then the filesystems may be frozen, and any guard that is started
      * thaws them. False also where this user may not look.
