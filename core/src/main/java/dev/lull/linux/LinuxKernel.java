@@ -884,10 +884,12 @@ public final class LinuxKernel implements Kernel {
     @Override
     public void setNiceness(int nice) throws KernelException {
         for (int thread : threads(processId())) {
-            check(
-                    SystemCall.call(Scratch.of(), Abi.SETPRIORITY, PRIO_PROCESS, thread, nice),
-                    "setpriority",
-                    "this process");
+            long result =
+                    SystemCall.call(Scratch.of(), Abi.SETPRIORITY, PRIO_PROCESS, thread, nice);
+            // ESRCH: the thread ended since it was listed.
+            if (result != -Errno.ESRCH.number()) {
+                check(result, "setpriority", "this process");
+            }
         }
         try {
             writeKnob(Path.of("/proc/self/autogroup"), Integer.toString(nice));
@@ -983,6 +985,10 @@ public final class LinuxKernel implements Kernel {
 
     @Override
     public void killGroup(int leader, int signal) throws KernelException {
+        if (leader == 1) {
+            // kill(2) takes −1 for every process of the machine.
+            throw new IllegalArgumentException("not a process group: 1");
+        }
         check(
                 SystemCall.call(Scratch.of(), Abi.KILL, -(long) single(leader), signal),
                 "kill",

@@ -51,6 +51,8 @@ class LinuxKernelTest {
     void neverActsOnAGroupOfProcesses() {
         assertThatIllegalArgumentException().isThrownBy(() -> kernel.kill(-1, 0));
         assertThatIllegalArgumentException().isThrownBy(() -> kernel.kill(0, 0));
+        assertThatIllegalArgumentException().isThrownBy(() -> kernel.killGroup(1, 0));
+        assertThatIllegalArgumentException().isThrownBy(() -> kernel.killGroup(0, 0));
         assertThatIllegalArgumentException().isThrownBy(() -> kernel.reap(-1));
     }
 

@@ -86,6 +86,27 @@ public final class FakeClock {
         }
     }
 
+    /** Waits until time has been moved on by {@code duration}. Deaf to interrupts until then. */
+    public synchronized void sleep(Duration duration) {
+        long deadline = nanos + duration.toNanos();
+        boolean interrupted = false;
+        fallAsleep(deadline);
+        try {
+            while (nanos < deadline) {
+                try {
+                    wait();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            wakeUp(deadline);
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /** Has {@code listener} told after each advance. */
     synchronized void onAdvance(Runnable listener) {
         listeners.add(listener);
