@@ -95,6 +95,19 @@ public final class GuardProbe {
         }
     }
 
+    /**
+     * Sees to it that there is a guard, and that it lives in this mount namespace rather than in one that is about to
+     * go: commands that freeze nothing start none.
+     */
+    public static void start() {
+        if (status().isPresent()) {
+            return;
+        }
+        try (var filesystem = ScratchFilesystem.make(FilesystemType.EXT4)) {
+            LullProcess.run("hold", filesystem.mountPoint().toString(), "--", "true").expect(0);
+        }
+    }
+
     /** Waits until there is a guard with a sentry and a canary. */
     public static Pids pids() {
         return await("a guard with its sentry and canary")

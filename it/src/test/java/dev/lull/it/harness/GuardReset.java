@@ -29,6 +29,7 @@ public final class GuardReset implements BeforeAllCallback, AfterEachCallback {
         }
         if (context.getExecutionException().isPresent()) {
             context.publishReportEntry("guard", GuardProbe.status().orElse("none"));
+            ScratchFilesystem.thawAll();
             GuardProbe.sweep();
             return;
         }

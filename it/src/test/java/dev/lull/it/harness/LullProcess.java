@@ -107,6 +107,7 @@ public final class LullProcess implements AutoCloseable {
     public static final class Setting {
         private final Map<String, String> environment = new TreeMap<>();
         private List<String> prefix = List.of();
+        private Path launcher = TestNamespace.sourceTree().resolve("lull");
         private Optional<MountNamespace> namespace = Optional.empty();
         private Optional<Path> directory = Optional.empty();
         private Optional<Path> out = Optional.empty();
@@ -130,6 +131,12 @@ public final class LullProcess implements AutoCloseable {
             return this;
         }
 
+        /** Another way to the launcher than where it lies. */
+        public Setting launcher(Path file) {
+            launcher = file;
+            return this;
+        }
+
         public Setting workingDirectory(Path path) {
             directory = Optional.of(path);
             return this;
@@ -149,7 +156,7 @@ public final class LullProcess implements AutoCloseable {
 
         public LullProcess start(String... arguments) {
             var words = new ArrayList<>(prefix);
-            words.add(TestNamespace.sourceTree().resolve("lull").toString());
+            words.add(launcher.toString());
             words.addAll(List.of(arguments));
             List<String> command = namespace.map(n -> n.enter(words)).orElse(words);
             var builder = new ProcessBuilder(command);

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -176,6 +177,23 @@ public final class ScratchFilesystem implements AutoCloseable {
         // EINVAL is FITHAW's word for a filesystem that is not frozen.
         if (result.status() != 0 && !result.output().contains("Invalid argument")) {
             result.orFail();
+        }
+    }
+
+    /** Thaws every scratch filesystem that there is, whoever made it, as the watchdog would later. */
+    static void thawAll() {
+        try (DirectoryStream<Path> entries =
+                Files.newDirectoryStream(TestNamespace.current().registry(), "[!.]*")) {
+            for (Path entry : entries) {
+                String mountPoint = Files.readAllLines(entry).get(2);
+                // Not waited for: one of two that are stacked cannot be thawed before the other.
+                new ProcessBuilder("fsfreeze", "-u", mountPoint)
+                        .redirectErrorStream(true)
+                        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                        .start();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
