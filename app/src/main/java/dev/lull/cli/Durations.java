@@ -19,7 +19,7 @@ final class Durations {
      */
     static Duration parse(String what, String text) throws CommandException {
         int digits = 0;
-        while (digits < text.length() && Character.digit(text.charAt(digits), 10) >= 0) {
+        while (digits < text.length() && text.charAt(digits) >= '0' && text.charAt(digits) <= '9') {
             digits++;
         }
         String unit = text.substring(digits);
