@@ -188,16 +188,17 @@ class BadInputIT {
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "freeze",
-        "hold",
-        "thaw",
-        "extend",
-        "fsfreeze",
-        "thaw --foreign",
-        "freeze --no-such-option /",
-        "no-such-command"
-    })
+    @ValueSource(
+            strings = {
+                "freeze",
+                "hold",
+                "thaw",
+                "extend",
+                "fsfreeze",
+                "thaw --foreign",
+                "freeze --no-such-option /",
+                "no-such-command"
+            })
     void argumentsThatMakeNoSense(String line) {
         String[] words = line.split(" ", -1);
         LullProcess.Result result = LullProcess.run(words);
