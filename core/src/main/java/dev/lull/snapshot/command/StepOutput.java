@@ -40,7 +40,9 @@ final class StepOutput {
         if (text.stripLeading().startsWith("{")) {
             parseJson(text, values);
         } else {
-            text.lines().forEach(line -> parseLine(line, values));
+            for (String line : text.split("\n", -1)) {
+                parseLine(line, values);
+            }
         }
         return values;
     }

@@ -144,11 +144,11 @@ final class ReflinkSnapshot implements Snapshot {
         try (Descriptor parent = kernel.openDirectory(parent())) {
             Optional<String> now = kernel.filesystemUuid(parent);
             Optional<String> then = Optional.ofNullable(snapshot.names().get(ReflinkProvider.HOST));
-            if (now.isPresent() && then.isPresent() && !now.equals(then)) {
+            if (then.isPresent() && !now.equals(then)) {
                 throw new SnapshotException(
                         "delete",
                         image.toString(),
-                        "another filesystem is mounted there now (UUID " + now.get() + ")",
+                        "another filesystem is mounted there now (UUID " + now.orElse("unknown") + ")",
                         "mount the one with UUID " + then.get());
             }
         } catch (KernelException e) {
