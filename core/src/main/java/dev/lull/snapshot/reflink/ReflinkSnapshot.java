@@ -148,7 +148,9 @@ final class ReflinkSnapshot implements Snapshot {
                 throw new SnapshotException(
                         "delete",
                         image.toString(),
-                        "another filesystem is mounted there now (UUID " + now.orElse("unknown") + ")",
+                        "another filesystem is mounted there now (UUID "
+                                + now.orElse("unknown")
+                                + ")",
                         "mount the one with UUID " + then.get());
             }
         } catch (KernelException e) {
