@@ -38,6 +38,20 @@ final class LoopFilesystem implements AutoCloseable {
      */
     static LoopFilesystem make(String type, int mebibytes, Path directory)
             throws IOException, InterruptedException {
+        return make(type, mebibytes, directory, false);
+    }
+
+    /**
+     * One that is written to as a disk is. Otherwise a flush of the loop device waits for all that its file has in the page
+     * cache, see loop(4) and drivers/block/loop.c, lo_req_flush.
+     */
+    static LoopFilesystem makeDirect(String type, int mebibytes, Path directory)
+            throws IOException, InterruptedException {
+        return make(type, mebibytes, directory, true);
+    }
+
+    private static LoopFilesystem make(String type, int mebibytes, Path directory, boolean direct)
+            throws IOException, InterruptedException {
         String name = type + "-" + ++made;
         Path image = directory.resolve(name + ".img");
         Path top = Bench.scratch().resolve(name);
@@ -54,7 +68,13 @@ final class LoopFilesystem implements AutoCloseable {
         }
         mkfs.add(image.toString());
         Programs.run(mkfs.toArray(String[]::new));
-        String device = Programs.run("losetup", "--find", "--show", image.toString());
+        String device =
+                Programs.run(
+                        "losetup",
+                        "--find",
+                        "--show",
+                        direct ? "--direct-io=on" : "--direct-io=off",
+                        image.toString());
         Programs.run("mount", "-t", type, device, top.toString());
         return new LoopFilesystem(entry, image, top, device);
     }

@@ -74,6 +74,7 @@ final class Window {
         for (int round = -WARM; round < rounds; round++) {
             Collections.rotate(sides, 1);
             for (Side side : sides) {
+                lower.renew();
                 upper.newFiles(FILES);
                 stopwatch.reset();
                 side.action.run();
@@ -139,6 +140,7 @@ final class Window {
         private final Figures freeze = new Figures("  FIFREEZE");
         private final Figures clone = new Figures("  FICLONE");
         private final Figures thaw = new Figures("  FITHAW");
+        private final Figures between = new Figures("  outside of the three calls");
         private final Figures toClone = new Figures("  from FIFREEZE to FICLONE");
         private final Figures toThaw = new Figures("  from FICLONE to FITHAW");
 
@@ -165,11 +167,12 @@ final class Window {
             clone.add(second.left() - second.entered());
             toThaw.add(third.entered() - second.left());
             thaw.add(third.left() - third.entered());
+            between.add(second.entered() - first.left() + third.entered() - second.left());
         }
 
         void print() {
             window.print();
-            for (Figures part : List.of(freeze, toClone, clone, toThaw, thaw)) {
+            for (Figures part : List.of(freeze, toClone, clone, toThaw, thaw, between)) {
                 part.print();
             }
         }
