@@ -38,6 +38,7 @@ import picocli.CommandLine.Spec;
             VerifyCommand.class,
             RestoreCommand.class,
             ListCommand.class,
+            DemoCommand.class,
             FsfreezeCommand.class,
             GuardCommand.class,
             HelpCommand.class,
