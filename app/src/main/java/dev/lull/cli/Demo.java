@@ -22,23 +22,23 @@ import dev.lull.plan.SnapshotOrder;
 import dev.lull.plan.Step;
 import dev.lull.snapshot.MountedSnapshot;
 import java.io.BufferedReader;
-import java.util.concurrent.TimeoutException;
-import java.util.concurrent.ExecutionException;
-import java.util.Objects;
-import java.util.Arrays;
-import java.nio.ByteBuffer;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -212,7 +212,8 @@ final class Demo {
         try {
             process.onExit().get(10, TimeUnit.SECONDS);
         } catch (ExecutionException | TimeoutException e) {
-            throw new IllegalStateException("the demo's guard does not end: process " + process.pid(), e);
+            throw new IllegalStateException(
+                    "the demo's guard does not end: process " + process.pid(), e);
         }
     }
 
@@ -229,9 +230,14 @@ final class Demo {
         }
         Files.createLink(SRV.resolve("hard-link"), SRV.resolve("files/0/file-0"));
         Files.createSymbolicLink(SRV.resolve("symbolic-link"), Path.of("files/0/file-1"));
-        Files.setAttribute(SRV.resolve("files/0/file-0"), "user:note", ByteBuffer.wrap(new byte[] {'x'}));
+        Files.setAttribute(
+                SRV.resolve("files/0/file-0"), "user:note", ByteBuffer.wrap(new byte[] {'x'}));
         resize(Files.createFile(SRV.resolve("sparse")), 64L << 20);
-        out.println(FILES + " files, " + Sizes.show(bytes) + "; a writer appends 4 KiB a thousand times a second");
+        out.println(
+                FILES
+                        + " files, "
+                        + Sizes.show(bytes)
+                        + "; a writer appends 4 KiB a thousand times a second");
         return "";
     }
 
@@ -259,7 +265,12 @@ final class Demo {
                 new Backup(
                         host,
                         new SnapshotOrder(
-                                List.of(SRV), Timeouts.of(TIMEOUT), Set.of(), Optional.of("reflink"), false, false),
+                                List.of(SRV),
+                                Timeouts.of(TIMEOUT),
+                                Set.of(),
+                                Optional.of("reflink"),
+                                false,
+                                false),
                         new Backup.Options(true, true, Backup.MOUNTS));
         Path destination = Files.createDirectory(STORAGE.resolve("backups"));
         AtomicLong progress = new AtomicLong();
@@ -280,11 +291,27 @@ final class Demo {
         archive = backup.archive().orElseThrow();
         Manifest.Archive sums = archive.manifest().flatMap(Manifest::archive).orElseThrow();
         out.println();
-        fact("frozen for", backup.outcome().flatMap(Outcome::window).map(Durations::show).orElse("not at all"));
-        fact("longest write", Durations.show(during.longest()) + " while it was backed up (" + during.writes()
-                + " writes); " + Durations.show(before.longest()) + " before");
-        fact("archive", sums.entries() + " entries, " + Sizes.show(sums.tarBytes()) + ", compressed "
-                + Sizes.show(sums.bytes()));
+        fact(
+                "frozen for",
+                backup.outcome()
+                        .flatMap(Outcome::window)
+                        .map(Durations::show)
+                        .orElse("not at all"));
+        fact(
+                "longest write",
+                Durations.show(during.longest())
+                        + " while it was backed up ("
+                        + during.writes()
+                        + " writes); "
+                        + Durations.show(before.longest())
+                        + " before");
+        fact(
+                "archive",
+                sums.entries()
+                        + " entries, "
+                        + Sizes.show(sums.tarBytes())
+                        + ", compressed "
+                        + Sizes.show(sums.bytes()));
         return "";
     }
 
@@ -303,19 +330,27 @@ final class Demo {
 
     private String verify() throws IOException, InterruptedException {
         Manifest.Archive sums = archive().verify(_ -> {});
-        fact("verified", "sha-256 " + sums.sha256().substring(0, 16) + "…, and the snapshot passed fsck");
+        fact(
+                "verified",
+                "sha-256 " + sums.sha256().substring(0, 16) + "…, and the snapshot passed fsck");
         return "";
     }
 
     private String restore() throws IOException, InterruptedException {
-        Manifest.Archive sums = archive().restore(STORAGE.resolve("restored"), Archive.RestoreOptions.ALL, _ -> {});
+        Manifest.Archive sums =
+                archive().restore(STORAGE.resolve("restored"), Archive.RestoreOptions.ALL, _ -> {});
         fact("restored", sums.entries() + " entries");
         return "";
     }
 
     private String compare() throws PlanException, IOException, InterruptedException {
         mounted = taken.getFirst().snapshot().mount(MOUNTED);
-        mkfs("diff", "--recursive", "--no-dereference", mounted.path().toString(), STORAGE.resolve("restored").toString());
+        mkfs(
+                "diff",
+                "--recursive",
+                "--no-dereference",
+                mounted.path().toString(),
+                STORAGE.resolve("restored").toString());
         fact("diff", "the restored files are those of the snapshot");
         return "";
     }

@@ -28,7 +28,11 @@ import picocli.CommandLine.Spec;
             "Makes an ext4 on an XFS, in files under /var/tmp and in a mount namespace of its own, and leaves nothing "
                     + "behind. Installs xfsprogs if it is not there."
         },
-        subcommands = {DemoCommand.Inside.class, DemoCommand.Writer.class, DemoCommand.Watchdog.class})
+        subcommands = {
+            DemoCommand.Inside.class,
+            DemoCommand.Writer.class,
+            DemoCommand.Watchdog.class
+        })
 final class DemoCommand implements Callable<Integer> {
     @Option(names = "--no-install", description = "install nothing; fail if something is missing")
     private boolean noInstall;
@@ -53,7 +57,8 @@ final class DemoCommand implements Callable<Integer> {
 
     /** Told to end, it tells the child, and waits until that has cleaned up. */
     private static int runToItsEnd(List<String> command) throws IOException, InterruptedException {
-        Process inside = new ProcessBuilder(command).directory(Path.of("/").toFile()).inheritIO().start();
+        Process inside =
+                new ProcessBuilder(command).directory(Path.of("/").toFile()).inheritIO().start();
         Thread hook =
                 new Thread(
                         () -> {

@@ -25,19 +25,21 @@ final class DemoPrograms {
     private DemoPrograms() {}
 
     private static Optional<Path> find(String program) {
-        return PLACES.stream().map(place -> place.resolve(program)).filter(Files::isExecutable).findFirst();
+        return PLACES.stream()
+                .map(place -> place.resolve(program))
+                .filter(Files::isExecutable)
+                .findFirst();
     }
 
     /** A program by its absolute path. @throws CommandException if it is not there */
     static List<String> command(String program, String... arguments) throws CommandException {
         Path path =
                 find(program)
-                        .orElseThrow(
-                                () ->
-                                        new CommandException(
-                                                ExitCode.FAILED,
-                                                "there is no " + program + " on this machine",
-                                                "install the package that has it"));
+                        .orElseThrow(() ->
+                                new CommandException(
+                                        ExitCode.FAILED,
+                                        "there is no " + program + " on this machine",
+                                        "install the package that has it"));
         List<String> command = new ArrayList<>(List.of(path.toString()));
         command.addAll(List.of(arguments));
         return command;
@@ -48,7 +50,8 @@ final class DemoPrograms {
      *
      * @throws CommandException if something is missing and cannot or may not be installed
      */
-    static void require(boolean install) throws CommandException, IOException, InterruptedException {
+    static void require(boolean install)
+            throws CommandException, IOException, InterruptedException {
         List<String> packages =
                 PACKAGES.entrySet().stream()
                         .filter(entry -> find(entry.getKey()).isEmpty())
@@ -68,19 +71,23 @@ final class DemoPrograms {
             apt(List.of("update"));
             if (!aptInstall(packages)) {
                 throw new CommandException(
-                        ExitCode.FAILED, "apt-get could not install " + names, "apt-get install " + names);
+                        ExitCode.FAILED,
+                        "apt-get could not install " + names,
+                        "apt-get install " + names);
             }
         }
     }
 
     private static boolean aptInstall(List<String> packages)
             throws CommandException, IOException, InterruptedException {
-        List<String> words = new ArrayList<>(List.of("install", "--yes", "--no-install-recommends"));
+        List<String> words =
+                new ArrayList<>(List.of("install", "--yes", "--no-install-recommends"));
         words.addAll(packages);
         return apt(words);
     }
 
-    private static boolean apt(List<String> words) throws CommandException, IOException, InterruptedException {
+    private static boolean apt(List<String> words)
+            throws CommandException, IOException, InterruptedException {
         List<String> command = command("apt-get", "-q", "-o", "DPkg::Lock::Timeout=120");
         command.addAll(words);
         ProcessBuilder builder = new ProcessBuilder(command);
@@ -94,7 +101,8 @@ final class DemoPrograms {
     /** Runs one of them, which says something only when it fails. */
     static void run(String program, String... arguments)
             throws CommandException, IOException, InterruptedException {
-        ProcessBuilder builder = new ProcessBuilder(command(program, arguments)).redirectErrorStream(true);
+        ProcessBuilder builder =
+                new ProcessBuilder(command(program, arguments)).redirectErrorStream(true);
         builder.environment().clear();
         builder.environment().put("LC_ALL", "C");
         builder.environment().put("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
@@ -105,7 +113,9 @@ final class DemoPrograms {
         int status = process.waitFor();
         if (status != 0) {
             throw new CommandException(
-                    ExitCode.FAILED, program + " ended with status " + status + ": " + said.strip(), "");
+                    ExitCode.FAILED,
+                    program + " ended with status " + status + ": " + said.strip(),
+                    "");
         }
     }
 }

@@ -22,7 +22,8 @@ final class DemoWatchdog {
     private DemoWatchdog() {}
 
     /** @param directories in the order in which they have to be thawed */
-    static void run(Kernel kernel, List<Path> directories) throws IOException, InterruptedException {
+    static void run(Kernel kernel, List<Path> directories)
+            throws IOException, InterruptedException {
         List<Descriptor> opened = new ArrayList<>();
         for (Path directory : directories) {
             opened.add(kernel.openDirectory(directory));
@@ -31,15 +32,14 @@ final class DemoWatchdog {
         AtomicBoolean well = new AtomicBoolean();
         Thread.ofPlatform()
                 .daemon()
-                .start(
-                        () -> {
-                            try {
-                                well.set(System.in.read() == 'w');
-                            } catch (IOException gone) {
-                                well.set(false);
-                            }
-                            told.countDown();
-                        });
+                .start(() -> {
+                    try {
+                        well.set(System.in.read() == 'w');
+                    } catch (IOException gone) {
+                        well.set(false);
+                    }
+                    told.countDown();
+                });
         System.out.println("ready");
         if (told.await(SECONDS, TimeUnit.SECONDS) && well.get()) {
             return;

@@ -33,8 +33,11 @@ final class DemoWriter {
         try (FileChannel channel =
                 FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
             Thread writer =
-                    Thread.ofPlatform().name("writer").start(() -> write(channel, longest, writes, ended));
-            BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+                    Thread.ofPlatform()
+                            .name("writer")
+                            .start(() -> write(channel, longest, writes, ended));
+            BufferedReader in =
+                    new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             System.out.println("ready");
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 System.out.println(longest.getAndSet(0) + " " + writes.getAndSet(0));
@@ -44,7 +47,8 @@ final class DemoWriter {
         }
     }
 
-    private static void write(FileChannel file, AtomicLong longest, AtomicLong writes, AtomicBoolean ended) {
+    private static void write(
+            FileChannel file, AtomicLong longest, AtomicLong writes, AtomicBoolean ended) {
         ByteBuffer block = ByteBuffer.allocateDirect(BLOCK);
         long position = 0;
         try {
