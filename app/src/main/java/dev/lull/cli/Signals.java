@@ -8,7 +8,6 @@ import java.util.concurrent.CompletableFuture;
 import sun.misc.Signal;
 
 /** Passes signals on to the command that is run, which shall not notice that it is not alone. */
-@SuppressWarnings("sunapi") // The JDK has no other way to hear of a signal.
 final class Signals {
     /** Those that mean the end or a wish, and that the JVM does not keep to itself (QUIT, USR1). */
     private static final List<String> FORWARDED = List.of("TERM", "INT", "HUP", "USR2");
