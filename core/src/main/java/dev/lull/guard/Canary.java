@@ -22,21 +22,26 @@ import java.util.Map;
 final class Canary {
     private final Kernel kernel;
     private final Descriptor guard;
+    private final Path runDirectory;
     private final Map<Integer, Perch> perches = new HashMap<>();
 
-    private Canary(Kernel kernel, Descriptor guard) {
+    private Canary(Kernel kernel, Descriptor guard, Path runDirectory) {
+        this.runDirectory = runDirectory;
         this.kernel = kernel;
         this.guard = guard;
     }
 
-    /** Started by the guard, with its end of a socket as descriptor 0. */
+    /** Started by the guard, with its end of a socket as descriptor 0. Argument: run directory. */
     public static void main(String[] arguments) throws KernelException {
-        Kernel kernel = new LinuxKernel();
+        run(new LinuxKernel(), Path.of(arguments[0]));
+        Runtime.getRuntime().halt(0);
+    }
+
+    static void run(Kernel kernel, Path runDirectory) throws KernelException {
         Descriptor guard = Companion.inheritedSocket(kernel);
         Hardening.apply(kernel, 0);
-        Hardening.standOn(kernel, Path.of(arguments[0]));
-        new Canary(kernel, guard).run();
-        Runtime.getRuntime().halt(0);
+        Hardening.standOn(kernel, runDirectory);
+        new Canary(kernel, guard, runDirectory).run();
     }
 
     private void run() throws KernelException {
@@ -131,7 +136,7 @@ final class Canary {
             } catch (KernelException e) {
                 // A canary that cannot sing is a dead one: the guard sees the thread gone and
                 // trusts no proof of it.
-                Companion.leaveNote("canary", e);
+                Companion.leaveNote(runDirectory, "canary", e);
             }
             sayForgotten();
         }
@@ -141,7 +146,7 @@ final class Canary {
             try {
                 tell(Signal.of(Signal.Kind.FORGOTTEN, slot, 0, 0));
             } catch (KernelException e) {
-                Companion.leaveNote("canary", e);
+                Companion.leaveNote(runDirectory, "canary", e);
             }
         }
     }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
@@ -40,12 +41,12 @@ final class Companion {
     }
 
     /** In a companion: says in a file on the run directory's tmpfs what went wrong. */
-    static void leaveNote(String name, Exception why) {
+    static void leaveNote(Path runDirectory, String name, Exception why) {
         StringWriter trace = new StringWriter();
         why.printStackTrace(new PrintWriter(trace));
         try {
             Files.writeString(
-                    RunDirectory.DEFAULT.resolve(name + ".trouble"),
+                    runDirectory.resolve(name + ".trouble"),
                     trace.toString(),
                     StandardOpenOption.CREATE,
                     StandardOpenOption.TRUNCATE_EXISTING,
@@ -61,10 +62,10 @@ final class Companion {
             throws KernelException {
         List<Descriptor> pair = kernel.socketPair(name);
         try (Descriptor theirs = pair.get(1);
-                Descriptor nowhere = kernel.openReadWrite(java.nio.file.Path.of("/dev/null"))) {
+                Descriptor nowhere = kernel.openReadWrite(Path.of("/dev/null"))) {
             int pid =
                     kernel.spawn(
-                            java.nio.file.Path.of(command.getFirst()),
+                            Path.of(command.getFirst()),
                             command,
                             Map.of(),
                             List.of(theirs, nowhere, nowhere));
@@ -123,11 +124,17 @@ final class Companion {
     }
 
     /** Whether it can no longer be relied on: dead, dying, stopped or deaf. */
-    boolean looksLost() throws KernelException {
+    boolean looksLost() {
         if (lost) {
             return true;
         }
-        Optional<ThreadStatus> leader = kernel.thread(pid, pid);
+        Optional<ThreadStatus> leader;
+        try {
+            leader = kernel.thread(pid, pid);
+        } catch (KernelException e) {
+            // What cannot be looked at now is not given up for that.
+            return false;
+        }
         return leader.isEmpty()
                 || leader.get().dead()
                 || leader.get().killPending()

@@ -4,8 +4,11 @@ import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.PollInterest;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +21,9 @@ final class Companions implements AutoCloseable {
     static final String CANARY = "canary";
 
     private static final int STARTS_IN_A_ROW = 5;
+
+    /** In this time: a companion that cannot live is not started for ever. */
+    private static final Duration COUNTED = Duration.ofMinutes(1);
 
     /** Hears what a companion said. */
     interface Listener {
@@ -36,9 +42,10 @@ final class Companions implements AutoCloseable {
     private final List<Integer> dismissed = new ArrayList<>();
     private @Nullable Companion sentry;
     private @Nullable Companion canary;
+    private long startsSince;
     private boolean sentryStarting;
     private boolean canaryStarting;
-    private int starts;
+    private final Map<String, Integer> starts = new HashMap<>();
 
     Companions(Kernel kernel, Mailbox mailbox, Path runDirectory) {
         this.kernel = kernel;
@@ -62,7 +69,7 @@ final class Companions implements AutoCloseable {
     }
 
     private void start(String name, List<String> command) {
-        if (++starts > STARTS_IN_A_ROW) {
+        if (starts.merge(name, 1, Integer::sum) > STARTS_IN_A_ROW) {
             mailbox.post(
                     new Note.CompanionStarted(
                             name, Optional.empty(), "the " + name + " died too often"));
@@ -124,10 +131,14 @@ final class Companions implements AutoCloseable {
         return both().stream().anyMatch(companion -> !companion.reachable());
     }
 
-    boolean ready() {
+    boolean sentryReady() {
         Companion s = sentry;
+        return s != null && s.ready();
+    }
+
+    boolean canaryReady() {
         Companion c = canary;
-        return s != null && s.ready() && c != null && c.ready();
+        return c != null && c.ready();
     }
 
     void tellSentry(Signal signal) {
@@ -188,7 +199,6 @@ final class Companions implements AutoCloseable {
                             case Signal.Received.One one -> {
                                 if (one.signal().kind() == Signal.Kind.READY) {
                                     companion.becameReady();
-                                    starts = 0;
                                 }
                                 listener.heard(companion.name(), one.signal());
                                 yield true;
@@ -207,6 +217,17 @@ final class Companions implements AutoCloseable {
      */
     void look(Change sentryLost, Change canaryLost) throws KernelException {
         reapDismissed();
+        long now = kernel.bootNanos();
+        if (now - startsSince >= COUNTED.toNanos()) {
+            startsSince = now;
+            starts.clear();
+        }
+        if (sentry == null && !sentryStarting) {
+            startSentry();
+        }
+        if (canary == null && !canaryStarting) {
+            startCanary();
+        }
         Companion s = sentry;
         if (s != null && s.looksLost()) {
             sentry = null;
@@ -232,7 +253,12 @@ final class Companions implements AutoCloseable {
     private void reapDismissed() throws KernelException {
         List<Integer> gone = new ArrayList<>();
         for (int pid : dismissed) {
-            if (kernel.reap(pid).isPresent()) {
+            try {
+                if (kernel.reap(pid).isPresent()) {
+                    gone.add(pid);
+                }
+            } catch (KernelException e) {
+                // ECHILD: whoever started the guard has SIGCHLD ignored, and the kernel reaps.
                 gone.add(pid);
             }
         }

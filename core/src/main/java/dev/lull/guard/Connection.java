@@ -15,7 +15,7 @@ import java.util.Optional;
 /** One client's connection. Belongs to the guard's loop. */
 final class Connection {
     /** A client that does not read its replies is dropped when this many bytes wait for it. */
-    private static final int MAX_WAITING = 4 << 20;
+    private static final int MAX_WAITING = 2 << 20;
 
     private static final int MAX_DESCRIPTORS = 2 * Wire.MAX_PATHS;
 
@@ -91,9 +91,9 @@ final class Connection {
         return true;
     }
 
-    /** Takes descriptors in the order in which they came; empty if there are not so many. */
+    /** Takes the descriptors that came; empty unless there are just so many: left over, they would shift the next call. */
     Optional<List<Descriptor>> takeDescriptors(int count) {
-        if (received.size() < count) {
+        if (received.size() != count) {
             return Optional.empty();
         }
         List<Descriptor> head = received.subList(0, count);

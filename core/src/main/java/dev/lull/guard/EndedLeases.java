@@ -8,7 +8,7 @@ import java.util.Optional;
 
 /** The leases that have ended: the latest in memory, those since boot in the run directory's history. */
 final class EndedLeases {
-    private static final int MEMORY = 1_000;
+    private static final int MEMORY = 64;
 
     private final RunDirectory run;
     private final Map<String, LeaseView> latest = new LinkedHashMap<>();
@@ -32,7 +32,7 @@ final class EndedLeases {
             return Optional.of(remembered);
         }
         try {
-            return run.history(MEMORY).stream().filter(view -> view.id().equals(id)).findFirst();
+            return run.history(id);
         } catch (IOException e) {
             // A history that cannot be read knows nothing of it.
             return Optional.empty();

@@ -1,9 +1,12 @@
 package dev.lull.guard;
 
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
+import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.Mount;
 import dev.lull.linux.Peer;
 import dev.lull.linux.PollInterest;
 import java.io.IOException;
@@ -93,8 +96,7 @@ final class GuardLoop implements AutoCloseable {
 
     /** Also when stopping: somebody must be able to thaw the leases that it waits for. */
     private boolean accepting() {
-        return connections.size() < MAX_CONNECTIONS
-                && kernel.bootNanos() - acceptAgainAt >= 0;
+        return connections.size() < MAX_CONNECTIONS && kernel.bootNanos() - acceptAgainAt >= 0;
     }
 
     private List<PollInterest> interests() {
@@ -130,6 +132,10 @@ final class GuardLoop implements AutoCloseable {
                 serve(before.get(i), events);
             }
         }
+        for (Connection connection : connections) {
+            // Also those that a reply from elsewhere found closed.
+            dropIfClosed(connection);
+        }
         connections.removeIf(Connection::closed);
         if ((ready[1] & PollInterest.IN) != 0) {
             accept();
@@ -141,6 +147,7 @@ final class GuardLoop implements AutoCloseable {
             case Note.CompanionStarted started ->
                     companions.started(started, leases::sentryReplaced);
             case Note.ForeignThawReturned foreign -> foreignThawReturned(foreign);
+            case Note.Identified identified -> identified(identified);
             default -> leases.noted(note);
         }
     }
@@ -248,7 +255,7 @@ final class GuardLoop implements AutoCloseable {
             case Request.Thaw thaw -> thaw(connection, thaw, now);
             case Request.Status _ -> connection.reply(status(now));
             case Request.History history ->
-                    connection.reply(new Reply.Ended(run.history(history.limit())));
+                    connection.reply(new Reply.Ended(newest(history.limit())));
             case Request.Wait wait -> leases.await(connection, wait.lease(), now);
             case Request.Stop stop -> {
                 if (stop.now()) {
@@ -270,19 +277,65 @@ final class GuardLoop implements AutoCloseable {
         if (passed.isEmpty()) {
             throw new WireException("no descriptor came with the path");
         }
-        Descriptor directory = passed.get().getFirst();
-        if (leases.thawOn(connection, directory, now)) {
-            directory.close();
-        } else if (thaw.foreign()) {
-            foreignThaw(connection, thaw.path().get(), directory);
+        identify(connection, thaw, passed.get().getFirst());
+    }
+
+    /** Asking a filesystem who it is can block as well as a thaw: a dead server's, a suspended disk's. */
+    private void identify(Connection connection, Request.Thaw thaw, Descriptor directory) {
+        int pid = connection.peer().pid();
+        Thread thread =
+                new Thread(
+                        null,
+                        () -> {
+                            Optional<DeviceNumber> device = Optional.empty();
+                            try {
+                                List<Mount> table = Preparation.mountsOf(kernel, pid);
+                                device =
+                                        Optional.of(
+                                                Filesystem.of(kernel, directory, table).device());
+                            } catch (KernelException e) {
+                                // One that cannot say who it is belongs to no lease of ours.
+                                device = Optional.empty();
+                            }
+                            mailbox.post(new Note.Identified(connection, thaw, directory, device));
+                        },
+                        "identify",
+                        256 * 1024);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void identified(Note.Identified note) throws KernelException {
+        String path = note.thaw().path().orElse("");
+        long now = kernel.bootNanos();
+        if (note.device().isPresent()
+                && leases.thawOn(note.connection(), note.device().get(), now)) {
+            note.directory().close();
+        } else if (note.thaw().foreign()) {
+            foreignThaw(note.connection(), path, note.directory());
         } else {
-            directory.close();
-            connection.reply(
-                    Reply.Failure.of(
-                            Reply.Failure.Kind.NO_SUCH_LEASE,
-                            "no lease holds " + thaw.path().get(),
-                            "if somebody else froze it: lull thaw --foreign " + thaw.path().get()));
+            note.directory().close();
+            note.connection()
+                    .reply(
+                            Reply.Failure.of(
+                                    Reply.Failure.Kind.NO_SUCH_LEASE,
+                                    "no lease holds " + path,
+                                    "if somebody else froze it: lull thaw --foreign " + path));
         }
+    }
+
+    /** As many as were asked for and fit into a reply. */
+    private List<LeaseView> newest(int limit) throws IOException {
+        List<LeaseView> newest = new ArrayList<>();
+        int bytes = 0;
+        for (LeaseView lease : run.history(limit)) {
+            bytes += Wire.encode(lease).length;
+            if (bytes > Wire.MAX_REPLY / 2) {
+                break;
+            }
+            newest.add(lease);
+        }
+        return newest;
     }
 
     /** A thaw can block for good, so it has a thread of its own. */
@@ -346,6 +399,7 @@ final class GuardLoop implements AutoCloseable {
         if (due || companions.lookDue()) {
             lastLook = now;
             leases.lookAtHolders(now);
+            leases.lookAtSentry(now);
             companions.look(leases::sentryLost, leases::canaryLost);
         }
     }

@@ -9,11 +9,21 @@ import java.util.List;
  * What a successor must know to thaw what a dead guard froze; written before FIFREEZE.
  *
  * @param bootId the boot it belongs to
+ * @param guardPid the guard that holds it
+ * @param guardStart that process's start time, which tells it from another one of the same pid
+ * @param serial the lease's number with that guard
  * @param freezing whether FIFREEZE may have been called: nothing is thawed for a lease that was only armed
  * @param places where to find the filesystems, in freezing order
  * @param lease as it was to be told
  */
-record LeaseRecord(String bootId, boolean freezing, List<Place> places, LeaseView lease) {
+record LeaseRecord(
+        String bootId,
+        int guardPid,
+        long guardStart,
+        long serial,
+        boolean freezing,
+        List<Place> places,
+        LeaseView lease) {
     /**
      * One filesystem. {@code major:minor} alone is reused.
      *
@@ -28,6 +38,12 @@ record LeaseRecord(String bootId, boolean freezing, List<Place> places, LeaseVie
         StringBuilder text = new StringBuilder();
         text.append("lull-lease 1\n")
                 .append(bootId)
+                .append('\n')
+                .append(guardPid)
+                .append(' ')
+                .append(guardStart)
+                .append(' ')
+                .append(serial)
                 .append('\n')
                 .append(freezing ? "freezing" : "armed")
                 .append('\n');
@@ -48,27 +64,39 @@ record LeaseRecord(String bootId, boolean freezing, List<Place> places, LeaseVie
 
     static LeaseRecord decode(byte[] bytes) throws WireException {
         String[] lines = new String(bytes, StandardCharsets.UTF_8).split("\n", -1);
-        if (lines.length < 5 || !lines[0].equals("lull-lease 1")) {
+        if (lines.length < 6 || !lines[0].equals("lull-lease 1")) {
             throw new WireException("not a lease's record");
         }
-        List<Place> places = new ArrayList<>();
-        for (String line : Arrays.asList(lines).subList(3, lines.length - 1)) {
-            String[] fields = line.split(" ", -1);
-            if (fields.length != 4) {
-                throw new WireException("malformed line in a lease's record");
-            }
-            try {
+        try {
+            String[] guard = fields(lines[2], 3);
+            List<Place> places = new ArrayList<>();
+            for (String line : Arrays.asList(lines).subList(4, lines.length - 1)) {
+                String[] place = fields(line, 4);
                 places.add(
                         new Place(
-                                fields[0],
-                                fields[1],
-                                Long.parseLong(fields[2]),
-                                Integer.parseInt(fields[3])));
-            } catch (NumberFormatException e) {
-                throw new WireException("malformed number in a lease's record", e);
+                                place[0],
+                                place[1],
+                                Long.parseLong(place[2]),
+                                Integer.parseInt(place[3])));
             }
+            return new LeaseRecord(
+                    lines[1],
+                    Integer.parseInt(guard[0]),
+                    Long.parseLong(guard[1]),
+                    Long.parseLong(guard[2]),
+                    lines[3].equals("freezing"),
+                    List.copyOf(places),
+                    Wire.leaseView(lines[lines.length - 1].getBytes(StandardCharsets.UTF_8)));
+        } catch (NumberFormatException e) {
+            throw new WireException("malformed number in a lease's record", e);
         }
-        LeaseView lease = Wire.leaseView(lines[lines.length - 1].getBytes(StandardCharsets.UTF_8));
-        return new LeaseRecord(lines[1], lines[2].equals("freezing"), List.copyOf(places), lease);
+    }
+
+    private static String[] fields(String line, int count) throws WireException {
+        String[] fields = line.split(" ", -1);
+        if (fields.length != count) {
+            throw new WireException("malformed line in a lease's record");
+        }
+        return fields;
     }
 }

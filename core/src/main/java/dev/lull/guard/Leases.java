@@ -10,7 +10,6 @@ import dev.lull.lease.Timeouts;
 import dev.lull.lease.Transition;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
-import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.ThreadStatus;
@@ -36,10 +35,13 @@ final class Leases {
     private static final int MAX_LEASES = 256;
 
     /** How long everything but the pre-sync may take in arming. */
-    private static final Duration ARMING = Duration.ofSeconds(10);
+    private static final Duration ARMING = Duration.ofSeconds(20);
 
     /** A canary that has not come back by then sleeps on somebody else's freeze. */
     private static final Duration CANARY_PROBE = Duration.ofSeconds(2);
+
+    /** How long a freeze may go without a sentry. */
+    private static final Duration SENTRY_MISSING = Duration.ofSeconds(5);
 
     /** When those who wait for a lease's end are told that something is stuck. */
     private static final Duration STUCK = Duration.ofSeconds(3);
@@ -59,11 +61,12 @@ final class Leases {
     private final Map<String, LiveLease> live = new LinkedHashMap<>();
 
     /** Who asked for several leases to end at once. */
-    private final Map<LiveLease, Gathering> gatherings = new LinkedHashMap<>();
+    private final List<Gathering> gatherings = new ArrayList<>();
 
     private final EndedLeases ended;
 
     private final Set<String> troubles = new LinkedHashSet<>();
+    private final long guardStart;
     private long serials;
 
     Leases(
@@ -71,7 +74,12 @@ final class Leases {
             Mailbox mailbox,
             RunDirectory run,
             Companions companions,
-            Expedite expedite) {
+            Expedite expedite)
+            throws KernelException {
+        this.guardStart =
+                kernel.thread(kernel.processId(), kernel.processId())
+                        .map(ThreadStatus::startTicks)
+                        .orElse(0L);
         this.kernel = kernel;
         this.run = run;
         this.companions = companions;
@@ -165,11 +173,11 @@ final class Leases {
                                 "try again"));
                 return;
             }
-            lease.awaitingFrozen = connection;
             // Before FIFREEZE: whoever comes after a guard that died must know what to thaw.
             run.record(record(lease, true));
             lease.recorded = true;
-            tellDeadline(lease, now + lease.request().within().toNanos());
+            lease.awaitingFrozen = connection;
+            tellDeadline(lease, now + lease.request().within().toNanos(), false);
             if (lease.request().expedite()) {
                 lease.expediting = true;
                 if (expedite.begin()) {
@@ -184,6 +192,10 @@ final class Leases {
         LiveLease lease = live.get(extend.lease());
         if (lease == null) {
             connection.reply(ended.notHeld(extend.lease()));
+            return;
+        }
+        if (!lease.isPrepared()) {
+            connection.reply(notHeld(lease, now));
             return;
         }
         if (!mayAct(connection, lease)) {
@@ -229,7 +241,7 @@ final class Leases {
                             "lull thaw " + id + " revokes it"));
             return;
         }
-        lease.awaitingEnd.add(connection);
+        awaitEnd(lease, connection, now);
         lookAtCanaries(lease, now);
         end(lease, new LeaseEvent.Release(), now);
     }
@@ -237,7 +249,7 @@ final class Leases {
     void await(Connection connection, String id, long now) {
         LiveLease lease = live.get(id);
         if (lease != null) {
-            lease.awaitingEnd.add(connection);
+            awaitEnd(lease, connection, now);
             return;
         }
         connection.reply(endOf(id));
@@ -251,10 +263,14 @@ final class Leases {
                 connection.reply(new Reply.Ended(List.of()));
                 return;
             }
-            Gathering gathering = new Gathering(connection, all.size());
+            gatherings.add(new Gathering(connection, all));
             for (LiveLease lease : all) {
-                gatherings.put(lease, gathering);
                 thawByName(lease, connection, now);
+            }
+            for (LiveLease lease : all) {
+                if (lease.toldStuck) {
+                    tellStuck(lease, now);
+                }
             }
             return;
         }
@@ -264,8 +280,16 @@ final class Leases {
             connection.reply(ended.notHeld(id));
             return;
         }
-        lease.awaitingEnd.add(connection);
+        awaitEnd(lease, connection, now);
         thawByName(lease, connection, now);
+    }
+
+    private void awaitEnd(LiveLease lease, Connection connection, long now) {
+        if (lease.toldStuck) {
+            connection.reply(Refusals.stuck(lease.view(now), now));
+        } else {
+            lease.awaitingEnd.add(connection);
+        }
     }
 
     /** A detached lease is released by whoever can name it and may; an attached one is revoked. */
@@ -282,12 +306,11 @@ final class Leases {
         }
     }
 
-    /** @return false if no lease holds the directory's filesystem, and nothing was done or answered */
-    boolean thawOn(Connection connection, Descriptor directory, long now) throws KernelException {
-        DeviceNumber device = Filesystem.of(kernel, directory).device();
+    /** @return false if no lease holds the filesystem, and nothing was done or answered */
+    boolean thawOn(Connection connection, DeviceNumber device, long now) throws KernelException {
         for (LiveLease lease : List.copyOf(live.values())) {
             if (lease.members().stream().anyMatch(m -> m.filesystem().device().equals(device))) {
-                lease.awaitingEnd.add(connection);
+                awaitEnd(lease, connection, now);
                 thawByName(lease, connection, now);
                 return true;
             }
@@ -331,18 +354,13 @@ final class Leases {
             case Note.Prepared n -> prepared(n, now);
             case Note.Unprepared n -> unprepared(n.lease(), n.failure(), now);
             case Note.PreSynced n -> preSynced(n, now);
-            case Note.FreezeReturned n ->
-                    step(
-                            n.lease(),
-                            new LeaseEvent.FreezeReturned(
-                                    n.lease().members().indexOf(n.member()), n.errno()),
-                            now);
+            case Note.FreezeReturned n -> freezeReturned(n, now);
             case Note.CanarySettled n -> {
                 int index = n.lease().members().indexOf(n.member());
                 LeaseEvent event =
                         n.asleep()
                                 ? new LeaseEvent.CanaryAsleep(index)
-                                : new LeaseEvent.CanaryAwake(index);
+                                : new LeaseEvent.CanaryAwake(index, false);
                 step(n.lease(), event, now);
             }
             case Note.ThawReturned n ->
@@ -352,13 +370,41 @@ final class Leases {
                                     n.lease().members().indexOf(n.member()), n.errno()),
                             now);
             case Note.Closed n -> finish(n.lease(), now);
-            case Note.ForeignThawReturned _, Note.CompanionStarted _ ->
+            case Note.ForeignThawReturned _, Note.CompanionStarted _, Note.Identified _ ->
                     throw new IllegalStateException("not about a lease");
+        }
+    }
+
+    private void freezeReturned(Note.FreezeReturned note, long now) throws KernelException {
+        if (note.errno().isPresent()) {
+            // Whoever has frozen it, it was not us: neither the sentry nor a successor is to thaw
+            // it.
+            companions.tellSentry(
+                    Signal.of(Signal.Kind.FORGET, note.member().slot(), note.lease().serial(), 0));
+            note.member().refused = true;
+            rewriteRecord(note.lease());
+        }
+        int index = note.lease().members().indexOf(note.member());
+        step(note.lease(), new LeaseEvent.FreezeReturned(index, note.errno()), now);
+    }
+
+    private void rewriteRecord(LiveLease lease) {
+        try {
+            run.record(record(lease, true));
+        } catch (IOException e) {
+            // The one written before the freeze stands.
+            troubles.add("cannot keep a record: " + e.getMessage());
         }
     }
 
     private void prepared(Note.Prepared note, long now) throws KernelException {
         LiveLease lease = note.lease();
+        if (live.get(lease.id()) != lease) {
+            // It ended while it was being prepared, and nobody waits for it.
+            note.members().forEach(Member::start);
+            note.members().forEach(Member::end);
+            return;
+        }
         lease.prepared(note.members());
         note.members().forEach(Member::start);
         Optional<LiveLease> other = holderOf(lease);
@@ -394,12 +440,12 @@ final class Leases {
 
     /** Hands the members to the companions that are ready and do not have them yet. */
     private void introduce(LiveLease lease) {
-        if (!companions.ready() || !lease.isPrepared() || lease.ended()) {
+        if (!lease.isPrepared() || lease.ended()) {
             return;
         }
         boolean retold = false;
         for (Member member : lease.members()) {
-            if (!member.toldToSentry) {
+            if (!member.toldToSentry && companions.sentryReady()) {
                 member.toldToSentry = true;
                 companions.tellSentry(
                         new Signal(
@@ -410,7 +456,7 @@ final class Leases {
                                 List.of(member.directory())));
                 retold = true;
             }
-            if (!member.toldToCanary && member.provable()) {
+            if (!member.toldToCanary && member.provable() && companions.canaryReady()) {
                 member.toldToCanary = true;
                 member.canaryProcess = companions.canaryPid().orElse(0);
                 member.canaryTold = kernel.bootNanos();
@@ -430,7 +476,7 @@ final class Leases {
 
     private Optional<LiveLease> holderOf(LiveLease lease) {
         return live.values().stream()
-                .filter(other -> other != lease)
+                .filter(other -> other != lease && !other.ended())
                 .filter(other -> lease.members().stream().anyMatch(m -> holds(other, m)))
                 .findFirst();
     }
@@ -488,7 +534,7 @@ final class Leases {
                 for (LiveLease lease : List.copyOf(live.values())) {
                     int index = index(lease, signal.slot());
                     if (index >= 0) {
-                        step(lease, new LeaseEvent.CanaryAwake(index), now);
+                        step(lease, new LeaseEvent.CanaryAwake(index, true), now);
                     }
                 }
             }
@@ -496,15 +542,18 @@ final class Leases {
             case THAWED -> {
                 for (LiveLease lease : List.copyOf(live.values())) {
                     if (lease.serial() == signal.lease()) {
-                        end(
-                                lease,
-                                new LeaseEvent.Cut(
-                                        End.LOST, "thawed by the sentry: the guard did not run"),
-                                now);
+                        thawedBySentry(lease, now);
                     }
                 }
             }
             default -> throw new IllegalStateException("a companion does not say " + signal.kind());
+        }
+    }
+
+    /** The guard did not run when it should have. What is frozen there by now, somebody else froze. */
+    private void thawedBySentry(LiveLease lease, long now) throws KernelException {
+        for (int i = 0; i < lease.members().size(); i++) {
+            step(lease, new LeaseEvent.CanaryAwake(i, true), now);
         }
     }
 
@@ -579,11 +628,30 @@ final class Leases {
         sentryReplaced();
     }
 
+    /** A sentry that is being replaced and does not come, or does not answer, is none. */
+    void lookAtSentry(long now) throws KernelException {
+        for (LiveLease lease : List.copyOf(live.values())) {
+            boolean kept = lease.members().stream().allMatch(m -> m.keptBySentry || m.refused);
+            if (kept || !lease.atWork()) {
+                lease.sentryMissingSince = 0;
+            } else if (lease.sentryMissingSince == 0) {
+                lease.sentryMissingSince = now;
+            } else if (now - lease.sentryMissingSince >= SENTRY_MISSING.toNanos()) {
+                end(
+                        lease,
+                        new LeaseEvent.Cut(End.REVOKED, "its sentry died and no other came"),
+                        now);
+            }
+        }
+    }
+
     /** What already sleeps goes on proving; a lease that is only armed needs the successor. */
     void canaryLost() {
         for (LiveLease lease : live.values()) {
-            if (!lease.atWork() && !lease.ended()) {
-                for (Member member : lease.members()) {
+            for (Member member : lease.members()) {
+                if (lease.ended()) {
+                    member.forgottenByCanary = true;
+                } else if (!lease.atWork()) {
                     member.toldToCanary = false;
                     member.keptByCanary = !member.provable();
                 }
@@ -665,6 +733,10 @@ final class Leases {
             waiting.reply(failure);
         }
         lease.awaitingEnd.clear();
+        for (Gathering gathering : gatherings) {
+            gathering.stuck(lease, failure);
+        }
+        gatherings.removeIf(Gathering::answered);
         Connection freezing = lease.awaitingFrozen;
         lease.awaitingFrozen = null;
         if (freezing != null) {
@@ -678,8 +750,14 @@ final class Leases {
             if (!lease.request().attached() || lease.holder().pid() == 0 || lease.ended()) {
                 continue;
             }
-            Optional<ThreadStatus> leader =
-                    kernel.thread(lease.holder().pid(), lease.holder().pid());
+            Optional<ThreadStatus> leader;
+            try {
+                leader = kernel.thread(lease.holder().pid(), lease.holder().pid());
+            } catch (KernelException e) {
+                // Out of descriptors, say: the next look will tell.
+                troubles.add("cannot look at a holder: " + e.getMessage());
+                continue;
+            }
             if (leader.isEmpty() || leader.get().dead() || leader.get().killPending()) {
                 end(lease, new LeaseEvent.Cut(End.ABANDONED, "its holder died"), now);
             }
@@ -696,7 +774,7 @@ final class Leases {
         for (int i = 0; i < lease.members().size(); i++) {
             Member member = lease.members().get(i);
             if (member.provable() && !member.canarySleeps()) {
-                step(lease, new LeaseEvent.CanaryAwake(i), now);
+                step(lease, new LeaseEvent.CanaryAwake(i, false), now);
             }
         }
     }
@@ -709,7 +787,11 @@ final class Leases {
         }
         if (lease.isPrepared()) {
             step(lease, event, now);
-        } else if (event instanceof LeaseEvent.Cut cut) {
+        } else {
+            LeaseEvent.Cut cut =
+                    event instanceof LeaseEvent.Cut given
+                            ? given
+                            : new LeaseEvent.Cut(End.FAILED, "released before it was armed");
             // The preparation is still at work and finds out when it is done.
             lease.endUnprepared(new LeaseState.Ended(cut.end(), cut.reason(), List.of()));
         }
@@ -733,7 +815,7 @@ final class Leases {
             }
         }
         if (after instanceof LeaseState.Frozen frozen && !after.equals(before)) {
-            tellDeadline(lease, frozen.deadline().orElse(Long.MAX_VALUE));
+            tellDeadline(lease, frozen.deadline().orElse(Long.MAX_VALUE), true);
             Connection waiting = lease.awaitingFrozen;
             if (!(before instanceof LeaseState.Frozen) && waiting != null) {
                 lease.awaitingFrozen = null;
@@ -749,17 +831,25 @@ final class Leases {
         return lease.parts().stream().noneMatch(p -> p.phase() == Part.Phase.FREEZING);
     }
 
-    private void tellDeadline(LiveLease lease, long deadline) {
-        companions.tellSentry(Signal.of(Signal.Kind.DEADLINE, 0, lease.serial(), deadline));
+    /** @param settled whether nothing of the lease can be inside FIFREEZE any more */
+    private void tellDeadline(LiveLease lease, long deadline, boolean settled) {
+        companions.tellSentry(
+                Signal.of(
+                        Signal.Kind.DEADLINE,
+                        settled ? Signal.SETTLED : 0,
+                        lease.serial(),
+                        deadline));
     }
 
     /** Tells a successor of the sentry what its predecessor knew. */
     private void retellDeadline(LiveLease lease) {
-        OptionalLong next = lease.state().nextTick();
-        if (lease.state() instanceof LeaseState.Frozen frozen) {
-            tellDeadline(lease, frozen.deadline().orElse(Long.MAX_VALUE));
-        } else if (lease.atWork() && next.isPresent()) {
-            tellDeadline(lease, next.getAsLong());
+        switch (lease.state()) {
+            case LeaseState.Freezing freezing -> tellDeadline(lease, freezing.giveUpAt(), false);
+            case LeaseState.Frozen frozen ->
+                    tellDeadline(lease, frozen.deadline().orElse(Long.MAX_VALUE), true);
+            case LeaseState.Thawing thawing ->
+                    tellDeadline(lease, thawing.since(), noneFreezing(lease));
+            case LeaseState.Armed _, LeaseState.Ended _ -> lease.sentryMissingSince = 0;
         }
     }
 
@@ -821,10 +911,10 @@ final class Leases {
         for (Connection waiting : lease.awaitingEnd) {
             waiting.reply(new Reply.Ended(List.of(view)));
         }
-        Gathering gathering = gatherings.remove(lease);
-        if (gathering != null) {
-            gathering.add(view);
+        for (Gathering gathering : gatherings) {
+            gathering.ended(lease, view);
         }
+        gatherings.removeIf(Gathering::answered);
     }
 
     // ---- small things
@@ -832,19 +922,37 @@ final class Leases {
     /** Answers one client when several leases have ended. */
     private static final class Gathering {
         private final Connection connection;
-        private final int expected;
+        private final Set<LiveLease> expected;
         private final List<LeaseView> views = new ArrayList<>();
+        private boolean answered;
 
-        Gathering(Connection connection, int expected) {
+        Gathering(Connection connection, List<LiveLease> expected) {
             this.connection = connection;
-            this.expected = expected;
+            this.expected = new LinkedHashSet<>(expected);
         }
 
-        void add(LeaseView view) {
-            views.add(view);
-            if (views.size() == expected) {
-                connection.reply(new Reply.Ended(views));
+        void ended(LiveLease lease, LeaseView view) {
+            if (!answered && expected.remove(lease)) {
+                views.add(view);
+                if (expected.isEmpty()) {
+                    answer(new Reply.Ended(views));
+                }
             }
+        }
+
+        void stuck(LiveLease lease, Failure failure) {
+            if (!answered && expected.contains(lease)) {
+                answer(failure);
+            }
+        }
+
+        private void answer(Reply reply) {
+            answered = true;
+            connection.reply(reply);
+        }
+
+        boolean answered() {
+            return answered;
         }
     }
 
@@ -863,6 +971,9 @@ final class Leases {
     private LeaseRecord record(LiveLease lease, boolean freezing) throws KernelException {
         List<LeaseRecord.Place> places = new ArrayList<>();
         for (Member member : lease.members()) {
+            if (member.refused) {
+                continue;
+            }
             places.add(
                     new LeaseRecord.Place(
                             member.filesystem().device().toString(),
@@ -870,7 +981,14 @@ final class Leases {
                             member.filesystem().uniqueMountId(),
                             member.level()));
         }
-        return new LeaseRecord(kernel.bootId(), freezing, places, lease.view(kernel.bootNanos()));
+        return new LeaseRecord(
+                kernel.bootId(),
+                kernel.processId(),
+                guardStart,
+                lease.serial(),
+                freezing,
+                places,
+                lease.view(kernel.bootNanos()));
     }
 
     private String newId() {

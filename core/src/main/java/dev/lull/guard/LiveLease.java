@@ -40,6 +40,7 @@ final class LiveLease {
     boolean expediting;
     boolean recorded;
     boolean toldStuck;
+    long sentryMissingSince;
     long cleaningSince;
 
     LiveLease(

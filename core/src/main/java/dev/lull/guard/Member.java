@@ -30,6 +30,7 @@ final class Member {
     /** A canary that is not asleep by then has been woken, or cannot run. */
     private static final Duration CANARY_SETTLES = Duration.ofSeconds(2);
 
+    private static final Duration THAW_RETRY = Duration.ofMillis(50);
     private static final Duration CANARY_LOOK = Duration.ofNanos(10_000);
 
     private final Kernel kernel;
@@ -59,6 +60,7 @@ final class Member {
     boolean keptBySentry;
     boolean keptByCanary;
     boolean preSynced;
+    boolean refused;
     boolean forgottenBySentry;
     boolean forgottenByCanary;
 
@@ -244,12 +246,21 @@ final class Member {
         }
     }
 
+    /** Any errno but EINVAL leaves it frozen (fs/super.c, thaw_super): it is tried until it is not. */
     private void callThaw() throws KernelException {
         thawCalled = kernel.bootNanos();
-        try {
-            kernel.thaw(directory);
-        } finally {
-            thawReturned = kernel.bootNanos();
+        while (true) {
+            try {
+                kernel.thaw(directory);
+                thawReturned = kernel.bootNanos();
+                return;
+            } catch (KernelException e) {
+                thawReturned = kernel.bootNanos();
+                if (e.errno().equals(Errno.EINVAL)) {
+                    throw e;
+                }
+            }
+            kernel.poll(List.of(), THAW_RETRY);
         }
     }
 

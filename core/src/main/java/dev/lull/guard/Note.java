@@ -1,5 +1,7 @@
 package dev.lull.guard;
 
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
 import java.util.List;
 import java.util.Optional;
@@ -26,6 +28,14 @@ sealed interface Note {
 
     /** A member's descriptors are closed. */
     record Closed(LiveLease lease) implements Note {}
+
+    /** Which filesystem somebody wants thawed; empty if it cannot be told. */
+    record Identified(
+            Connection connection,
+            Request.Thaw thaw,
+            Descriptor directory,
+            Optional<DeviceNumber> device)
+            implements Note {}
 
     /** A thaw that somebody asked for by name, of a filesystem that no lease holds, returned. */
     record ForeignThawReturned(Connection connection, String path, Optional<Errno> errno)

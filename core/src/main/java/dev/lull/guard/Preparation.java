@@ -48,7 +48,10 @@ final class Preparation {
     private void run(LiveLease lease, List<Descriptor> directories) {
         try {
             List<Found> found =
-                    identify(lease.request().paths(), directories, mountsOf(lease.holder().pid()));
+                    identify(
+                            lease.request().paths(),
+                            directories,
+                            mountsOf(kernel, lease.holder().pid()));
             mailbox.post(new Note.Prepared(lease, members(lease, found)));
         } catch (KernelException e) {
             close(directories);
@@ -75,7 +78,7 @@ final class Preparation {
     }
 
     /** A client in another mount namespace opened its directories through mounts that only its own table has. */
-    private List<Mount> mountsOf(int pid) throws KernelException {
+    static List<Mount> mountsOf(Kernel kernel, int pid) throws KernelException {
         try {
             return pid == 0 ? kernel.mounts() : kernel.mountsOf(pid);
         } catch (KernelException e) {
@@ -138,7 +141,12 @@ final class Preparation {
         for (BlockStack.Layer layer : stack.layers()) {
             if (layer instanceof BlockStack.Loop loop && loop.filesystem().isPresent()) {
                 try {
-                    files.add(kernel.openRead(Path.of(loop.backingFile())));
+                    Descriptor file = kernel.openRead(Path.of(loop.backingFile()));
+                    if (kernel.status(file).isRegularFile()) {
+                        files.add(file);
+                    } else {
+                        file.close();
+                    }
                 } catch (KernelException e) {
                     if (!e.errno().equals(Errno.ENOENT)) {
                         throw e;

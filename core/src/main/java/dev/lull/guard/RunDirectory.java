@@ -1,6 +1,7 @@
 package dev.lull.guard;
 
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.Errno;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
@@ -9,6 +10,7 @@ import dev.lull.linux.ThreadStatus;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -16,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -27,7 +30,11 @@ import java.util.Optional;
 public final class RunDirectory {
     public static final Path DEFAULT = Path.of("/run/lull");
 
-    private static final long HISTORY_LIMIT = 1 << 20;
+    private static final long HISTORY_LIMIT = 256 << 10;
+
+    private static final Duration LOCK_PAUSE = Duration.ofMillis(20);
+    private static final int LOCK_ATTEMPTS = 250;
+    private static final int LOOKS_UNTIL_DEAD = 15;
 
     private final Kernel kernel;
     private final Path directory;
@@ -75,25 +82,20 @@ public final class RunDirectory {
         if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
             Files.createDirectories(
                     directory.getParent() == null ? directory : directory.getParent());
-            Files.createDirectory(
-                    directory,
-                    PosixFilePermissions.asFileAttribute(
-                            PosixFilePermissions.fromString("rwx--x--x")));
+            try {
+                Files.createDirectory(
+                        directory,
+                        PosixFilePermissions.asFileAttribute(
+                                PosixFilePermissions.fromString("rwx--x--x")));
+            } catch (FileAlreadyExistsException e) {
+                // Another guard was quicker; which of them it will be, the lock decides.
+                Files.getLastModifiedTime(directory);
+            }
         }
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(directory + " is not a directory");
         }
-        try (Descriptor opened = kernel.openDirectory(directory)) {
-            long type = kernel.space(opened).type();
-            if (type != FilesystemSpace.TMPFS && type != FilesystemSpace.RAMFS) {
-                kernel.mount(
-                        "lull",
-                        directory,
-                        "tmpfs",
-                        MountFlag.NO_SUID | MountFlag.NO_DEV,
-                        "size=16m,mode=0711");
-            }
-        }
+        mountUnlessTmpfs();
         int owner = (int) Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS);
         if (owner != kernel.effectiveUser()) {
             throw new IOException(directory + " belongs to user " + owner);
@@ -103,47 +105,116 @@ public final class RunDirectory {
         Files.setPosixFilePermissions(leases(), PosixFilePermissions.fromString("rwx------"));
     }
 
+    /** Two guards that start at once must not mount one tmpfs over the other's: the directory below is locked. */
+    private void mountUnlessTmpfs() throws IOException {
+        try (Descriptor below = kernel.openDirectory(directory)) {
+            if (isTmpfs(below)) {
+                return;
+            }
+            awaitLock(below);
+            try (Descriptor now = kernel.openDirectory(directory)) {
+                if (!isTmpfs(now)) {
+                    kernel.mount(
+                            "lull",
+                            directory,
+                            "tmpfs",
+                            MountFlag.NO_SUID | MountFlag.NO_DEV,
+                            "size=16m,mode=0711");
+                }
+            }
+        }
+    }
+
+    private boolean isTmpfs(Descriptor opened) throws KernelException {
+        long type = kernel.space(opened).type();
+        return type == FilesystemSpace.TMPFS || type == FilesystemSpace.RAMFS;
+    }
+
+    private void awaitLock(Descriptor file) throws IOException {
+        for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+            if (kernel.tryLock(file)) {
+                return;
+            }
+            kernel.poll(List.of(), LOCK_PAUSE);
+        }
+        throw new IOException(file.name() + " is locked by somebody else");
+    }
+
     /**
      * The lock that one guard holds.
      *
      * <p>A guard that was killed with a thread in state D keeps its descriptors, and so its lock, until the thaw that its
-     * successor is there for: such a one is not waited for.
+     * successor is there for: such a one is not waited for. That it is dying must show for a while: a guard that has
+     * just locked the file has not yet written its pid over its predecessor's.
      *
      * @return empty if another guard is at work
      */
     Optional<Descriptor> lock() throws IOException {
-        for (int attempt = 0; attempt < 3; attempt++) {
+        byte[] own = (kernel.processId() + "          \n").getBytes(StandardCharsets.US_ASCII);
+        int looksDying = 0;
+        for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
             Descriptor file = openLockFile();
             if (kernel.tryLock(file)) {
-                kernel.write(
-                        file,
-                        0,
-                        String.format("%-11d\n", kernel.processId())
-                                .getBytes(StandardCharsets.US_ASCII));
-                return Optional.of(file);
+                kernel.write(file, 0, own);
+                if (isStillThere(file)) {
+                    return Optional.of(file);
+                }
+                // Somebody broke the lock that this file was, while we took it.
+                file.close();
+                continue;
             }
             String holder = new String(kernel.read(file, 0, 16), StandardCharsets.US_ASCII).strip();
+            boolean current = isStillThere(file);
             file.close();
             if (!isDying(holder)) {
                 return Optional.empty();
             }
-            Files.deleteIfExists(lockFile());
+            if (++looksDying > LOOKS_UNTIL_DEAD && current) {
+                breakLock(holder);
+                looksDying = 0;
+            }
+            kernel.poll(List.of(), LOCK_PAUSE);
         }
         return Optional.empty();
+    }
+
+    /** One at a time, and only the very lock that was found dead. */
+    private void breakLock(String holder) throws IOException {
+        try (Descriptor itself = kernel.openDirectory(directory)) {
+            awaitLock(itself);
+            try (Descriptor file = openLockFile()) {
+                String now =
+                        new String(kernel.read(file, 0, 16), StandardCharsets.US_ASCII).strip();
+                if (now.equals(holder) && isDying(now)) {
+                    Files.deleteIfExists(lockFile());
+                }
+            }
+        }
+    }
+
+    private boolean isStillThere(Descriptor file) throws KernelException {
+        try (Descriptor there = kernel.openRead(lockFile())) {
+            return kernel.status(there).inode() == kernel.status(file).inode();
+        } catch (KernelException e) {
+            if (e.errno().equals(Errno.ENOENT)) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private Descriptor openLockFile() throws KernelException {
         try {
             return kernel.openReadWrite(lockFile());
         } catch (KernelException e) {
-            if (!e.errno().equals(dev.lull.linux.Errno.ENOENT)) {
+            if (!e.errno().equals(Errno.ENOENT)) {
                 throw e;
             }
         }
         try {
             return kernel.createNew(lockFile(), 0600);
         } catch (KernelException e) {
-            if (!e.errno().equals(dev.lull.linux.Errno.EEXIST)) {
+            if (!e.errno().equals(Errno.EEXIST)) {
                 throw e;
             }
             return kernel.openReadWrite(lockFile());
@@ -165,6 +236,28 @@ public final class RunDirectory {
         Path fresh = directory.resolve("record-" + record.lease().id());
         Files.write(fresh, record.encode());
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /**
+     * In the sentry, once the guard is gone: all of a lease is thawed. A successor then thaws nothing of it, since what is
+     * frozen there by then somebody else froze.
+     */
+    static void certify(Path directory, int guardPid, long serial) throws IOException {
+        Files.write(certificate(directory, guardPid, serial), new byte[0]);
+    }
+
+    private static Path certificate(Path directory, int guardPid, long serial) {
+        return directory.resolve("thawed-" + guardPid + "-" + serial);
+    }
+
+    boolean isCertified(LeaseRecord record) {
+        return Files.exists(certificate(directory, record.guardPid(), record.serial()));
+    }
+
+    /** Forgets the record together with what certifies it. */
+    void forget(LeaseRecord record) throws IOException {
+        forget(record.lease().id());
+        Files.deleteIfExists(certificate(directory, record.guardPid(), record.serial()));
     }
 
     void forget(String lease) throws IOException {
@@ -192,29 +285,48 @@ public final class RunDirectory {
 
     /** Adds an ended lease. */
     void remember(LeaseView lease) throws IOException {
-        byte[] line = Wire.encode(lease);
-        byte[] ended = java.util.Arrays.copyOf(line, line.length + 1);
-        ended[line.length] = '\n';
-        if (Files.exists(history()) && Files.size(history()) + ended.length > HISTORY_LIMIT) {
+        byte[] object = Wire.encode(lease);
+        if (Files.exists(history()) && Files.size(history()) + object.length > HISTORY_LIMIT) {
             Files.move(
                     history(), directory.resolve("history.1"), StandardCopyOption.REPLACE_EXISTING);
         }
-        Files.write(history(), ended, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        // A line of its own, also after one that a guard was killed in the middle of.
+        byte[] line = new byte[object.length + 2];
+        System.arraycopy(object, 0, line, 1, object.length);
+        line[0] = '\n';
+        line[line.length - 1] = '\n';
+        Files.write(history(), line, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
 
     /** The ended leases, newest first. Also for clients, when no guard runs. */
     public List<LeaseView> history(int limit) throws IOException {
+        return history(limit, "");
+    }
+
+    /** That one ended lease, if the history has it. */
+    Optional<LeaseView> history(String id) throws IOException {
+        return history(Integer.MAX_VALUE, id).stream()
+                .filter(view -> view.id().equals(id))
+                .findFirst();
+    }
+
+    /** @param word only lines that have it are looked at more closely */
+    private List<LeaseView> history(int limit, String word) throws IOException {
         List<LeaseView> leases = new ArrayList<>();
         for (Path file : List.of(history(), directory.resolve("history.1"))) {
-            List<String> lines;
+            String text;
             try {
-                lines = Files.readAllLines(file);
+                text = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
             } catch (NoSuchFileException e) {
                 continue;
             }
-            for (int i = lines.size() - 1; i >= 0 && leases.size() < limit; i--) {
+            String[] lines = text.split("\n", -1);
+            for (int i = lines.length - 1; i >= 0 && leases.size() < limit; i--) {
+                if (lines[i].isEmpty() || !lines[i].contains(word)) {
+                    continue;
+                }
                 try {
-                    leases.add(Wire.leaseView(lines.get(i).getBytes(StandardCharsets.UTF_8)));
+                    leases.add(Wire.leaseView(lines[i].getBytes(StandardCharsets.UTF_8)));
                 } catch (WireException e) {
                     // A line cut short by a guard that was killed while it wrote.
                     continue;

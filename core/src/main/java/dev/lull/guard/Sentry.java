@@ -7,13 +7,16 @@ import dev.lull.linux.KernelException;
 import dev.lull.linux.LinuxKernel;
 import dev.lull.linux.PollInterest;
 import dev.lull.linux.ThreadStatus;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -29,19 +32,32 @@ final class Sentry {
     static final Duration GRACE = Duration.ofMillis(900);
 
     private static final Duration LOOK = Duration.ofMillis(150);
+
+    /** How many looks in a row must find the guard stopped. */
+    private static final int LOOKS = 2;
+
     private static final Duration RETRY = Duration.ofMillis(20);
 
     private final Kernel kernel;
     private final Descriptor guard;
+    private final Path runDirectory;
     private final int guardPid;
     private final Descriptor guardProcess;
     private final Map<Integer, Post> posts = new HashMap<>();
     private final Map<Long, Long> deadlines = new HashMap<>();
+
+    /** Leases of which nothing can be inside FIFREEZE any more: an EINVAL is the last word on them. */
+    private final Set<Long> settled = new HashSet<>();
+
+    private final Set<Long> told = new HashSet<>();
+    private final Set<Long> certified = new HashSet<>();
     private volatile boolean guardGone;
     private boolean expedited;
     private int looksStopped;
 
-    private Sentry(Kernel kernel, Descriptor guard, int guardPid) throws KernelException {
+    private Sentry(Kernel kernel, Descriptor guard, Path runDirectory, int guardPid)
+            throws KernelException {
+        this.runDirectory = runDirectory;
         this.kernel = kernel;
         this.guard = guard;
         this.guardPid = guardPid;
@@ -50,23 +66,26 @@ final class Sentry {
 
     /** Started by the guard, with its end of a socket as descriptor 0. Arguments: run directory, the guard's pid. */
     public static void main(String[] arguments) throws KernelException {
-        Kernel kernel = new LinuxKernel();
+        run(new LinuxKernel(), Path.of(arguments[0]), Integer.parseInt(arguments[1]));
+        Runtime.getRuntime().halt(0);
+    }
+
+    static void run(Kernel kernel, Path runDirectory, int guardPid) throws KernelException {
         Descriptor guard = Companion.inheritedSocket(kernel);
         Hardening.apply(kernel, -1000);
-        Hardening.standOn(kernel, Path.of(arguments[0]));
-        Sentry sentry = new Sentry(kernel, guard, Integer.parseInt(arguments[1]));
+        Hardening.standOn(kernel, runDirectory);
+        Sentry sentry = new Sentry(kernel, guard, runDirectory, guardPid);
         sentry.warmUp();
         sentry.run();
-        Runtime.getRuntime().halt(0);
     }
 
     /** Loads every class of the way to a thaw while files can still be read: FITHAW on a socket changes nothing. */
     private void warmUp() throws KernelException {
         Post post = new Post(-1, -1, 0, kernel.duplicate(guard));
         post.thread.start();
-        post.order();
+        post.order(true);
         post.forget();
-        guardLooksDead();
+        guardState();
     }
 
     /** Whatever goes wrong in here, what can be frozen is thawed: a sentry that gives up would break the promise. */
@@ -75,21 +94,29 @@ final class Sentry {
             tell(Signal.of(Signal.Kind.READY, 0, 0, kernel.processId()));
             keepWatch();
         } catch (KernelException | RuntimeException e) {
-            Companion.leaveNote("sentry", e);
+            Companion.leaveNote(runDirectory, "sentry", e);
         }
         thawEverything();
+        certify();
         while (anyAtWork()) {
             LockSupport.parkNanos(RETRY.toNanos());
+            certify();
         }
+        certify();
     }
 
-    /** Returns when the guard is gone. */
+    /** Returns when the guard is gone. One that is only stopped may go on, and is heard again then. */
     private void keepWatch() throws KernelException {
         while (!guardGone) {
             // All that was said is heard before any deadline is looked at: the latest one counts.
             if (!hear() && !guardGone) {
-                guardGone = (!deadlines.isEmpty() || expedited) && guardLooksDead();
-                thawOverdue();
+                boolean mayBeFrozen = !deadlines.isEmpty() || expedited;
+                GuardState state = mayBeFrozen ? guardState() : GuardState.RUNS;
+                guardGone = state == GuardState.DEAD;
+                thawOverdue(state == GuardState.STOPPED);
+                for (long lease : newlyThawed(told)) {
+                    tell(Signal.of(Signal.Kind.THAWED, 0, lease, 0));
+                }
                 rest();
             }
         }
@@ -102,11 +129,38 @@ final class Sentry {
                 kernel.writeKnob(Expedite.KNOB, "0");
             } catch (KernelException e) {
                 // The thaws matter more.
-                Companion.leaveNote("sentry", e);
+                Companion.leaveNote(runDirectory, "sentry", e);
             }
         }
         for (long lease : List.copyOf(deadlines.keySet())) {
             thaw(lease);
+        }
+    }
+
+    /** Leases of which the sentry has thawed all, and that are not in {@code reported}; they are added to it. */
+    private List<Long> newlyThawed(Set<Long> reported) {
+        Set<Long> done = new HashSet<>();
+        for (Post post : posts.values()) {
+            done.add(post.lease);
+        }
+        for (Post post : posts.values()) {
+            if (!post.thawed) {
+                done.remove(post.lease);
+            }
+        }
+        done.removeAll(reported);
+        reported.addAll(done);
+        return List.copyOf(done);
+    }
+
+    /** Tells the guard's successor which leases are thawed already, so that it leaves alone what others froze since. */
+    private void certify() {
+        for (long lease : newlyThawed(certified)) {
+            try {
+                RunDirectory.certify(runDirectory, guardPid, lease);
+            } catch (IOException e) {
+                Companion.leaveNote(runDirectory, "sentry", e);
+            }
         }
     }
 
@@ -142,13 +196,20 @@ final class Sentry {
                     tell(Signal.of(Signal.Kind.KEPT, signal.slot(), signal.lease(), 0));
                 }
             }
-            case DEADLINE -> deadlines.put(signal.lease(), signal.value());
+            case DEADLINE -> {
+                deadlines.put(signal.lease(), signal.value());
+                if (signal.slot() == Signal.SETTLED) {
+                    settled.add(signal.lease());
+                }
+            }
             case FORGET -> {
                 Post post = posts.remove(signal.slot());
                 if (post != null) {
                     post.forget();
                     if (posts.values().stream().noneMatch(p -> p.lease == post.lease)) {
                         deadlines.remove(post.lease);
+                        settled.remove(post.lease);
+                        told.remove(post.lease);
                     }
                 }
                 tell(Signal.of(Signal.Kind.FORGOTTEN, signal.slot(), signal.lease(), 0));
@@ -158,25 +219,31 @@ final class Sentry {
         }
     }
 
-    private boolean guardLooksDead() throws KernelException {
-        if (kernel.poll(List.of(PollInterest.readable(guardProcess)), Duration.ZERO)[0] != 0) {
-            return true;
+    private enum GuardState {
+        RUNS,
+        STOPPED,
+        DEAD
+    }
+
+    private GuardState guardState() throws KernelException {
+        if (guardWhollyGone()) {
+            return GuardState.DEAD;
         }
         Optional<ThreadStatus> leader = kernel.thread(guardPid, guardPid);
         if (leader.isEmpty() || leader.get().dead() || leader.get().killPending()) {
-            return true;
+            return GuardState.DEAD;
         }
         // Once can be somebody who looks with a debugger; a guard that stays stopped keeps no
         // deadline.
         looksStopped = leader.get().stopped() ? looksStopped + 1 : 0;
-        return looksStopped > 2;
+        return looksStopped > LOOKS ? GuardState.STOPPED : GuardState.RUNS;
     }
 
-    private void thawOverdue() throws KernelException {
+    private void thawOverdue(boolean all) throws KernelException {
         long now = kernel.bootNanos();
         List<Long> overdue = new ArrayList<>();
         for (Map.Entry<Long, Long> entry : deadlines.entrySet()) {
-            if (entry.getValue() == Long.MIN_VALUE
+            if (all
                     || (entry.getValue() != Long.MAX_VALUE
                             && now - entry.getValue() >= GRACE.toNanos())) {
                 overdue.add(entry.getKey());
@@ -185,7 +252,6 @@ final class Sentry {
         for (long lease : overdue) {
             deadlines.remove(lease);
             thaw(lease);
-            tell(Signal.of(Signal.Kind.THAWED, 0, lease, 0));
         }
     }
 
@@ -202,7 +268,7 @@ final class Sentry {
             if (i > 0 && stack.get(i).level < stack.get(i - 1).level) {
                 awaitThawed(stack.subList(0, i));
             }
-            stack.get(i).order();
+            stack.get(i).order(settled.contains(lease));
         }
     }
 
@@ -221,7 +287,9 @@ final class Sentry {
         List<PollInterest> interest =
                 List.of(PollInterest.readable(guard), PollInterest.readable(guardProcess));
         Duration timeout = null;
-        if (!deadlines.isEmpty() || expedited) {
+        if (anyAtWork()) {
+            timeout = RETRY;
+        } else if (!deadlines.isEmpty() || expedited) {
             timeout = LOOK;
             long now = kernel.bootNanos();
             for (long deadline : deadlines.values()) {
@@ -264,8 +332,10 @@ final class Sentry {
         private final Descriptor filesystem;
         private final Thread thread;
         private volatile boolean ordered;
+        private volatile boolean settled;
         private volatile boolean forgotten;
         private volatile boolean tried;
+        private volatile boolean thawed;
 
         Post(int slot, long lease, int level, Descriptor filesystem) {
             this.lease = lease;
@@ -275,7 +345,9 @@ final class Sentry {
             this.thread.setDaemon(true);
         }
 
-        void order() {
+        /** @param nothingFreezing whether none of its lease can be inside FIFREEZE */
+        void order(boolean nothingFreezing) {
+            settled = nothingFreezing;
             ordered = true;
             LockSupport.unpark(thread);
         }
@@ -283,6 +355,7 @@ final class Sentry {
         void forget() throws KernelException {
             forgotten = true;
             LockSupport.unpark(thread);
+            // At once where the thread cannot be using it: whoever is told of the end may unmount.
             if (!ordered) {
                 filesystem.close();
             }
@@ -293,30 +366,32 @@ final class Sentry {
             while (!ordered && !forgotten) {
                 LockSupport.park(this);
             }
-            try {
-                while (ordered && !forgotten && !thawed()) {
-                    LockSupport.parkNanos(RETRY.toNanos());
+            try (filesystem) {
+                while (ordered && !forgotten && !thawed) {
+                    thawed = callThaw();
+                    if (!thawed) {
+                        LockSupport.parkNanos(RETRY.toNanos());
+                    }
                 }
-                filesystem.close();
             } catch (KernelException e) {
                 tried = true;
-                Companion.leaveNote("sentry", e);
+                Companion.leaveNote(runDirectory, "sentry", e);
             }
         }
 
         /**
          * One FITHAW. EINVAL is "not frozen" and also "still freezing": while a thread of the guard can be inside
-         * FIFREEZE the freeze can yet complete, and is thawed then.
+         * FIFREEZE the freeze can yet complete, and is thawed then. Any other error leaves it frozen.
          */
-        private boolean thawed() throws KernelException {
-            boolean last = guardWhollyGone();
+        private boolean callThaw() throws KernelException {
+            boolean last = settled || guardWhollyGone();
             try {
                 kernel.thaw(filesystem);
-                tried = true;
                 return true;
             } catch (KernelException e) {
+                return last && e.errno().equals(Errno.EINVAL);
+            } finally {
                 tried = true;
-                return last || !e.errno().equals(Errno.EINVAL);
             }
         }
     }

@@ -22,6 +22,9 @@ record Signal(Kind kind, int slot, long lease, long value, List<Descriptor> desc
     /** Bytes of one signal. */
     static final int SIZE = 32;
 
+    /** In the place of a slot, with {@link Kind#DEADLINE}. */
+    static final int SETTLED = 1;
+
     enum Kind {
         /** Companion to guard: started up; {@code value} is its process id. */
         READY,
@@ -32,7 +35,10 @@ record Signal(Kind kind, int slot, long lease, long value, List<Descriptor> desc
         KEEP,
         /** Companion to guard: kept; from the canary, {@code value} is the thread's id, and its call came through. */
         KEPT,
-        /** Guard to sentry: thaw {@code lease} one grace after {@code value} unless told otherwise. */
+        /**
+         * Guard to sentry: thaw {@code lease} one grace after {@code value} unless told otherwise. {@code slot} is {@link
+         * #SETTLED} once none of it can be inside FIFREEZE.
+         */
         DEADLINE,
         /** Canary to guard: woke up on {@code slot}. */
         AWAKE,

@@ -7,21 +7,29 @@ import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
+import dev.lull.linux.ThreadStatus;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Thaws what a guard that died, together with its sentry, left frozen. Nobody can say any more whether such a lease was
  * held, so none of them ends as a success.
+ *
+ * <p>A record is forgotten only when all that it tells of is known to be thawed, or to be gone.
  */
 final class TakeOver {
-    /** How long to wait for a thaw before going on without it. */
+    /** How long to wait for a level of a stack before going on without it. */
     private static final Duration PATIENCE = Duration.ofSeconds(1);
 
     private static final Duration RETRY = Duration.ofMillis(20);
@@ -37,104 +45,174 @@ final class TakeOver {
         this.warnings = warnings;
     }
 
-    /** Returns when all is thawed, or what is stuck has been given its time. */
+    /** Returns when all is thawed, or what is stuck has been given its time; that goes on being tried. */
     void run() throws IOException {
         String boot = kernel.bootId();
         for (LeaseRecord record : run.records(warnings)) {
-            String reason = "its guard died";
-            if (record.bootId().equals(boot) && record.freezing()) {
-                reason =
-                        thaw(record)
-                                ? "its guard died; thawed by the next one"
-                                : "its guard died; not thawed";
+            if (!record.bootId().equals(boot) || !record.freezing()) {
+                end(record, "its guard died");
+            } else if (run.isCertified(record)) {
+                end(record, "its guard died; thawed by the sentry");
+            } else {
+                thaw(record);
             }
-            run.remember(ended(record.lease(), reason));
-            run.forget(record.lease().id());
         }
     }
 
-    private boolean thaw(LeaseRecord record) throws KernelException {
-        List<LeaseRecord.Place> places = new ArrayList<>(record.places());
-        places.sort(Comparator.comparingInt(LeaseRecord.Place::level).reversed());
-        boolean all = true;
-        for (LeaseRecord.Place place : places) {
-            all &= thaw(record.lease().id(), place);
-        }
-        return all;
+    private void end(LeaseRecord record, String reason) throws IOException {
+        run.remember(ended(record.lease(), reason));
+        run.forget(record);
     }
 
-    private boolean thaw(String lease, LeaseRecord.Place place) throws KernelException {
-        Descriptor directory = find(place);
-        if (directory == null) {
+    private void thaw(LeaseRecord record) throws IOException {
+        TreeMap<Integer, List<LeaseRecord.Place>> levels = new TreeMap<>();
+        for (LeaseRecord.Place place : record.places()) {
+            levels.computeIfAbsent(place.level(), _ -> new ArrayList<>()).add(place);
+        }
+        // One more for this thread; whoever is the last ends the record. What fails or cannot be
+        // reached never counts
+        // down, and so keeps it.
+        AtomicInteger left = new AtomicInteger(record.places().size() + 1);
+        for (List<LeaseRecord.Place> level : levels.descendingMap().values()) {
+            CountDownLatch done = new CountDownLatch(level.size());
+            for (LeaseRecord.Place place : level) {
+                Optional<Descriptor> directory = find(place);
+                if (directory.isPresent()) {
+                    start(record, place, directory.get(), done, left);
+                    continue;
+                }
+                done.countDown();
+                if (isGone(place)) {
+                    left.decrementAndGet();
+                } else {
+                    warnings.add(
+                            "lease "
+                                    + record.lease().id()
+                                    + ": filesystem "
+                                    + place.device()
+                                    + " may be frozen, but is mounted in no process's view");
+                }
+            }
+            await(done);
+        }
+        if (left.decrementAndGet() == 0) {
+            end(record, "its guard died; thawed by the next one");
+        } else {
             warnings.add(
                     "lease "
-                            + lease
-                            + ": filesystem "
-                            + place.device()
-                            + " "
-                            + place.uuid()
-                            + " is not mounted here any more and could not be thawed");
-            return false;
+                            + record.lease().id()
+                            + ": not all that its dead guard froze is thawed yet");
         }
-        CountDownLatch done = new CountDownLatch(1);
-        Thread thread =
-                new Thread(
-                        null,
-                        () -> {
-                            thawAndClose(directory);
-                            done.countDown();
-                        },
-                        "take-over-" + place.device(),
-                        256 * 1024);
-        thread.setDaemon(true);
-        thread.start();
+    }
+
+    private static void await(CountDownLatch done) {
         try {
-            if (done.await(PATIENCE.toNanos(), TimeUnit.NANOSECONDS)) {
-                return true;
+            if (!done.await(PATIENCE.toNanos(), TimeUnit.NANOSECONDS)) {
+                return;
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        warnings.add(
-                "lease "
-                        + lease
-                        + ": the thaw of filesystem "
-                        + place.device()
-                        + " has not returned");
-        return false;
     }
 
-    private void thawAndClose(Descriptor directory) {
-        try (directory) {
-            // EINVAL is "not frozen", and also "still freezing": a dead guard's FIFREEZE can yet
-            // complete.
-            for (int attempt = 0; attempt < 3; attempt++) {
-                try {
-                    kernel.thaw(directory);
-                    return;
-                } catch (KernelException e) {
-                    if (!e.errno().equals(Errno.EINVAL)) {
-                        return;
+    private void start(
+            LeaseRecord record,
+            LeaseRecord.Place place,
+            Descriptor directory,
+            CountDownLatch done,
+            AtomicInteger left) {
+        Runnable work =
+                () -> {
+                    boolean thawed = thawAndClose(record, directory);
+                    done.countDown();
+                    if (thawed && left.decrementAndGet() == 0) {
+                        endLate(record);
                     }
-                    kernel.poll(List.of(), RETRY);
-                }
-            }
-        } catch (KernelException e) {
-            // Not even to be asked: the mount is gone.
-            Thread.currentThread().interrupt();
+                };
+        Thread thread = new Thread(null, work, "take-over-" + place.device(), 256 * 1024);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void endLate(LeaseRecord record) {
+        try {
+            end(record, "its guard died; thawed by the next one");
+        } catch (IOException e) {
+            // The record stays, and the next guard finds nothing frozen.
+            Companion.leaveNote(run.path(), "guard", e);
         }
     }
 
-    private @org.jspecify.annotations.Nullable Descriptor find(LeaseRecord.Place place)
-            throws KernelException {
-        for (Mount mount : kernel.mounts()) {
+    /** @return true once it is thawed for certain */
+    private boolean thawAndClose(LeaseRecord record, Descriptor directory) {
+        try (directory) {
+            while (true) {
+                // Asked before: a FIFREEZE of the dead guard's can yet complete while one of its
+                // threads lives.
+                boolean last = isWhollyGone(record);
+                try {
+                    kernel.thaw(directory);
+                    return true;
+                } catch (KernelException e) {
+                    if (last && e.errno().equals(Errno.EINVAL)) {
+                        return true;
+                    }
+                }
+                kernel.poll(List.of(), RETRY);
+            }
+        } catch (KernelException e) {
+            Companion.leaveNote(run.path(), "guard", e);
+            return false;
+        }
+    }
+
+    private boolean isWhollyGone(LeaseRecord record) throws KernelException {
+        Optional<ThreadStatus> leader = kernel.thread(record.guardPid(), record.guardPid());
+        if (leader.isEmpty() || leader.get().startTicks() != record.guardStart()) {
+            return true;
+        }
+        // A zombie whose other threads have ended too is only waiting for its parent.
+        return leader.get().dead() && kernel.threads(record.guardPid()).size() <= 1;
+    }
+
+    /** In this mount namespace first, then in every other that a process lives in. */
+    private Optional<Descriptor> find(LeaseRecord.Place place) throws KernelException {
+        Optional<Descriptor> here = find(place, kernel.mounts(), Path.of("/"));
+        if (here.isPresent()) {
+            return here;
+        }
+        Set<List<Mount>> seen = new LinkedHashSet<>();
+        for (String name : kernel.listKnobs(Path.of("/proc"))) {
+            if (!name.matches("[1-9][0-9]{0,9}")) {
+                continue;
+            }
+            try {
+                List<Mount> table = kernel.mountsOf(Integer.parseInt(name));
+                if (seen.add(table)) {
+                    Optional<Descriptor> there = find(place, table, Path.of("/proc", name, "root"));
+                    if (there.isPresent()) {
+                        return there;
+                    }
+                }
+            } catch (KernelException e) {
+                // Processes come and go.
+                continue;
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Descriptor> find(LeaseRecord.Place place, List<Mount> table, Path root) {
+        for (Mount mount : table) {
             if (!mount.device().toString().equals(place.device())) {
                 continue;
             }
             try {
-                Descriptor directory = kernel.openDirectory(mount.mountPoint());
-                if (isIt(directory, place)) {
-                    return directory;
+                Descriptor directory =
+                        kernel.openDirectory(
+                                root.resolve(Path.of("/").relativize(mount.mountPoint())));
+                if (isIt(directory, place, table)) {
+                    return Optional.of(directory);
                 }
                 directory.close();
             } catch (KernelException e) {
@@ -142,15 +220,35 @@ final class TakeOver {
                 continue;
             }
         }
-        return null;
+        return Optional.empty();
     }
 
-    private boolean isIt(Descriptor directory, LeaseRecord.Place place) throws KernelException {
-        Filesystem filesystem = Filesystem.of(kernel, directory);
-        return filesystem.device().toString().equals(place.device())
-                && (place.uuid().equals("-")
-                        || filesystem.uuid().isEmpty()
-                        || filesystem.uuid().get().equals(place.uuid()));
+    private boolean isIt(Descriptor directory, LeaseRecord.Place place, List<Mount> table)
+            throws KernelException {
+        try {
+            Filesystem filesystem = Filesystem.of(kernel, directory, table);
+            return filesystem.device().toString().equals(place.device())
+                    && (place.uuid().equals("-")
+                            || filesystem.uuid().isEmpty()
+                            || filesystem.uuid().get().equals(place.uuid()));
+        } catch (KernelException e) {
+            directory.close();
+            throw e;
+        }
+    }
+
+    /** Whether its block device is no more, and with it the filesystem; those without a device cannot be asked. */
+    private boolean isGone(LeaseRecord.Place place) {
+        if (place.device().startsWith("0:")) {
+            return true;
+        }
+        try {
+            List<String> knobs = kernel.listKnobs(Path.of("/sys/dev/block", place.device()));
+            // A loop device stays when its file is detached; only what it tells of the file goes.
+            return knobs.isEmpty() || (place.device().startsWith("7:") && !knobs.contains("loop"));
+        } catch (KernelException e) {
+            return true;
+        }
     }
 
     private static LeaseView ended(LeaseView lease, String reason) {

@@ -15,13 +15,18 @@ public sealed interface LeaseEvent {
     /** The member's canary sleeps in the superblock's write lock. */
     record CanaryAsleep(int member) implements LeaseEvent {}
 
-    /** The member's canary is awake, or gone, or would not go to sleep. */
-    record CanaryAwake(int member) implements LeaseEvent {}
+    /**
+     * The member's canary is awake, or gone, or would not go to sleep.
+     *
+     * @param thawed whether it said so itself after it had been sent to sleep on the frozen filesystem: then our freeze is
+     *     over, and a freeze that is there now is somebody else's. Otherwise ours may still be in force.
+     */
+    record CanaryAwake(int member, boolean thawed) implements LeaseEvent {}
 
     /**
      * The holder wants more time: the deadline becomes now + timeout.
      *
-     * @param timeout another timeout than the lease's from now on
+     * @param timeout another timeout than the lease's, for this once
      */
     record Extend(Optional<Duration> timeout) implements LeaseEvent {}
 

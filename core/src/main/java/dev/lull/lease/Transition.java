@@ -49,7 +49,7 @@ public record Transition(LeaseState state, List<Effect> effects) {
             case LeaseEvent.Freeze _ -> state instanceof Armed ? begin(terms, now) : state;
             case LeaseEvent.FreezeReturned e -> freezeReturned(state, e, now);
             case LeaseEvent.CanaryAsleep e -> canaryAsleep(state, e.member(), now);
-            case LeaseEvent.CanaryAwake e -> canaryAwake(state, e.member(), now);
+            case LeaseEvent.CanaryAwake e -> canaryAwake(state, e, now);
             case LeaseEvent.Extend e -> extend(terms, state, e, now);
             case LeaseEvent.Release _ -> end(state, End.RELEASED, "released by its holder", now);
             case LeaseEvent.Cut e -> end(state, e.end(), e.reason(), now);
@@ -86,16 +86,23 @@ public record Transition(LeaseState state, List<Effect> effects) {
                 : state;
     }
 
-    private static LeaseState canaryAwake(LeaseState state, int member, long now) {
+    private static LeaseState canaryAwake(LeaseState state, LeaseEvent.CanaryAwake e, long now) {
+        List<Part> parts = parts(state);
+        // After our own FITHAW was issued, that is what woke it.
+        if (e.member() >= parts.size() || !parts.get(e.member()).frozen()) {
+            return state;
+        }
+        LeaseState seen =
+                e.thawed()
+                        ? withPart(state, e.member(), parts.get(e.member()).to(Phase.DONE, now))
+                        : state;
         String reason = "thawed by somebody else";
-        return switch (state) {
-            case Freezing f when f.parts().get(member).frozen() ->
-                    new Thawing(End.LOST, reason, now, f.parts());
+        return switch (seen) {
+            case Freezing f -> new Thawing(End.LOST, reason, now, f.parts());
             case Frozen f -> new Thawing(End.LOST, reason, now, f.parts());
-            // Before our own FITHAW was issued nobody but somebody else can have woken it.
-            case Thawing t when t.end() == End.RELEASED && t.parts().get(member).frozen() ->
+            case Thawing t when t.end() == End.RELEASED ->
                     new Thawing(End.LOST, reason, t.since(), t.parts());
-            default -> state;
+            default -> seen;
         };
     }
 

@@ -139,7 +139,7 @@ class EveryOrderTest {
                 next.add(
                         on(
                                 with(w, i, new Disk(false, false, false, false, true)),
-                                new LeaseEvent.CanaryAwake(i)));
+                                new LeaseEvent.CanaryAwake(i, true)));
             }
         }
         return next;
@@ -150,7 +150,7 @@ class EveryOrderTest {
         World looked = w;
         for (int i = 0; i < 2; i++) {
             if (looked.state instanceof Frozen && !looked.disks.get(i).canaryAsleep) {
-                looked = on(looked, new LeaseEvent.CanaryAwake(i));
+                looked = on(looked, new LeaseEvent.CanaryAwake(i, false));
             }
         }
         return on(looked, new LeaseEvent.Release());

@@ -123,8 +123,18 @@ class TransitionTest {
     @Test
     void isLostWhenTheCanaryWakes() {
         freezeOne();
-        on(ONE, new LeaseEvent.CanaryAwake(0));
-        on(ONE, new LeaseEvent.ThawReturned(0, Optional.of(Errno.EINVAL)));
+        on(ONE, new LeaseEvent.CanaryAwake(0, true));
+        // What is frozen there now, if anything, is somebody else's.
+        assertThat(taken()).isEmpty();
+        assertEnded(End.LOST);
+    }
+
+    @Test
+    void isLostAndThawedWhenTheCanaryCannotBeSeenAsleep() {
+        freezeOne();
+        on(ONE, new LeaseEvent.CanaryAwake(0, false));
+        assertThat(taken()).containsExactly(new Effect.CallThaw(0));
+        on(ONE, new LeaseEvent.ThawReturned(0, Optional.empty()));
         assertEnded(End.LOST);
     }
 
@@ -141,7 +151,7 @@ class TransitionTest {
         freezeBoth();
         on(STACKED, new LeaseEvent.Release());
         assertThat(taken()).containsExactly(new Effect.CallThaw(1));
-        on(STACKED, new LeaseEvent.CanaryAwake(0));
+        on(STACKED, new LeaseEvent.CanaryAwake(0, true));
         on(STACKED, new LeaseEvent.ThawReturned(1, Optional.empty()));
         on(STACKED, new LeaseEvent.ThawReturned(0, Optional.empty()));
         assertEnded(End.LOST);
@@ -151,7 +161,7 @@ class TransitionTest {
     void theCanaryWokenByOurOwnThawIsNoLoss() {
         freezeOne();
         on(ONE, new LeaseEvent.Release());
-        on(ONE, new LeaseEvent.CanaryAwake(0));
+        on(ONE, new LeaseEvent.CanaryAwake(0, true));
         on(ONE, new LeaseEvent.ThawReturned(0, Optional.empty()));
         assertEnded(End.RELEASED);
     }
