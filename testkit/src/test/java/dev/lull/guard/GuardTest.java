@@ -149,9 +149,10 @@ class GuardTest {
         }
         host.guardProcess().kill();
         host.until(() -> !srv.isFrozen());
-        host.until(() -> host.kernel.spawned().stream()
-                .filter(p -> p.arguments().stream().anyMatch(a -> a.contains("Sentry")))
-                .allMatch(FakeProcess::hasEnded));
+        host.until(() ->
+                host.kernel.spawned().stream()
+                        .filter(p -> p.arguments().stream().anyMatch(a -> a.contains("Sentry")))
+                        .allMatch(FakeProcess::hasEnded));
         srv.freezeByOthers();
         host.startGuard();
         assertThat(srv.isFrozen()).isTrue();
@@ -188,7 +189,8 @@ class GuardTest {
             Reply.Armed armed = (Reply.Armed) client.arm(true, home, srv);
             home.freezeByOthers();
             client.say(new Request.Freeze(armed.lease().id()));
-            host.until(() -> host.status().leases().stream().anyMatch(l -> l.state().equals("thawing")));
+            host.until(() ->
+                    host.status().leases().stream().anyMatch(l -> l.state().equals("thawing")));
             host.guardProcess().kill();
             host.pass(Duration.ofSeconds(10));
         }
