@@ -33,7 +33,8 @@ final class Stall {
 
     static void run(boolean quick) throws Exception {
         int rounds = quick ? 1 : 5;
-        // With less room, ext4 would begin to write back early (ext4_nonda_switch in fs/ext4/inode.c).
+        // With less room, ext4 would begin to write back early (ext4_nonda_switch in
+        // fs/ext4/inode.c).
         try (LoopFilesystem filesystem =
                 LoopFilesystem.makeDirect("ext4", 4 * MEBIBYTES, Bench.scratch())) {
             if (!quick) {
@@ -105,12 +106,7 @@ final class Stall {
 
     private static void write(Path file) throws Exception {
         Programs.run(
-                "dd",
-                "if=/dev/zero",
-                "of=" + file,
-                "bs=1M",
-                "count=" + MEBIBYTES,
-                "status=none");
+                "dd", "if=/dev/zero", "of=" + file, "bs=1M", "count=" + MEBIBYTES, "status=none");
     }
 
     /** Of the whole machine, proc_meminfo(5); little beside what has just been written. */
