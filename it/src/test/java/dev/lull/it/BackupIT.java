@@ -40,7 +40,11 @@ class BackupIT {
         try {
             assertThat(FrozenProbe.isFrozen(origin)).isFalse();
             assertThat(FrozenProbe.isFrozen(store)).isFalse();
-            assertThat(LullProcess.run("snapshot", "list", "--json").expect(0).outText().replaceAll("\\s", ""))
+            assertThat(
+                            LullProcess.run("snapshot", "list", "--json")
+                                    .expect(0)
+                                    .outText()
+                                    .replaceAll("\\s", ""))
                     .isEqualTo("[]");
         } finally {
             Program.run("rm", "-rf", target.toString());
@@ -62,7 +66,18 @@ class BackupIT {
         Path restored = target.resolve("restored");
         LullProcess.run("restore", archive.toString(), restored.toString()).expect(0);
         assertThat(describe(restored)).isEqualTo(before);
-        Program.run("diff", "-r", "--no-dereference", "-x", "fifo", "-x", "null", "-x", "block", place(), restored.toString());
+        Program.run(
+                "diff",
+                "-r",
+                "--no-dereference",
+                "-x",
+                "fifo",
+                "-x",
+                "null",
+                "-x",
+                "block",
+                place(),
+                restored.toString());
         assertThat(blocks(restored.resolve("plain/sparse"))).as("sparse").isLessThan(1000);
     }
 
@@ -73,7 +88,13 @@ class BackupIT {
         String before = describe(origin.mountPoint());
         Path archive = backup();
         Path restored = Files.createDirectory(target.resolve("restored"));
-        Program.run("sh", "-c", "zstd -qdc \"$1\" >\"$2\"", "sh", archive.toString(), target.resolve("tar").toString());
+        Program.run(
+                "sh",
+                "-c",
+                "zstd -qdc \"$1\" >\"$2\"",
+                "sh",
+                archive.toString(),
+                target.resolve("tar").toString());
         Program.run(
                 "tar",
                 "--extract",
@@ -97,7 +118,8 @@ class BackupIT {
             Path archive = backup("--verify-filesystem");
             writer.awaitGoing();
             LullProcess.run("verify", archive.toString()).expect(0);
-            assertThat(LullProcess.run("list", archive.toString()).expect(0).outText()).contains("written");
+            assertThat(LullProcess.run("list", archive.toString()).expect(0).outText())
+                    .contains("written");
         }
     }
 
@@ -133,26 +155,65 @@ class BackupIT {
     void aSnapshotThatWasNotHeldToTheEndIsNeitherGoodNorKept(String meanwhile) throws IOException {
         Path script = snapshotScript("    " + meanwhile + "\n");
         LullProcess.Result result =
-                LullProcess.run("backup", "--timeout", "2s", "--script", script.toString(), place(), "--to", target.toString());
+                LullProcess.run(
+                        "backup",
+                        "--timeout",
+                        "2s",
+                        "--script",
+                        script.toString(),
+                        place(),
+                        "--to",
+                        target.toString());
         // 1 where lull itself gave the script up at the deadline.
         assertThat(result.status()).as("%s", result).isIn(1, 3);
         assertThat(result.errText()).contains("\nhint: ");
         assertThat(result.out()).isEmpty();
         assertThat(list(target)).as("no archive").isEmpty();
-        assertThat(list(store.mountPoint())).as("no snapshot").containsExactly(origin.image().getFileName().toString());
+        assertThat(list(store.mountPoint()))
+                .as("no snapshot")
+                .containsExactly(origin.image().getFileName().toString());
         origin.thawIfFrozen();
 
-        assertThat(LullProcess.run("backup", "--timeout", "2s", "--script", script.toString(), place(), "--", "true").status()).isIn(124, 125);
+        assertThat(
+                        LullProcess.run(
+                                        "backup",
+                                        "--timeout",
+                                        "2s",
+                                        "--script",
+                                        script.toString(),
+                                        place(),
+                                        "--",
+                                        "true")
+                                .status())
+                .isIn(124, 125);
         origin.thawIfFrozen();
-        assertThat(LullProcess.run("snapshot", "take", "--timeout", "2s", "--script", script.toString(), place()).status()).isIn(1, 3);
+        assertThat(
+                        LullProcess.run(
+                                        "snapshot",
+                                        "take",
+                                        "--timeout",
+                                        "2s",
+                                        "--script",
+                                        script.toString(),
+                                        place())
+                                .status())
+                .isIn(1, 3);
         origin.thawIfFrozen();
-        assertThat(list(store.mountPoint())).containsExactly(origin.image().getFileName().toString());
+        assertThat(list(store.mountPoint()))
+                .containsExactly(origin.image().getFileName().toString());
     }
 
     @Test
     void aSnapshotThatWasNotHeldIsKeptWhereAskedAndMarked() throws IOException {
         Path script = snapshotScript("    fsfreeze -u \"$LULL_MOUNT_POINT\"\n");
-        LullProcess.run("snapshot", "take", "--keep-inconsistent", "--script", script.toString(), place()).expect(3);
+        LullProcess.run(
+                        "snapshot",
+                        "take",
+                        "--keep-inconsistent",
+                        "--script",
+                        script.toString(),
+                        place())
+                .expect(3);
         LullProcess.Result listed = LullProcess.run("snapshot", "list", "--json").expect(0);
         assertThat(listed.outText()).contains("\"inconsistent\"");
         String id = listed.outText().replaceFirst("(?s).*\"id\"\\s*:\\s*\"([a-z2-7]+)\".*", "$1");
@@ -163,7 +224,13 @@ class BackupIT {
 
     @Test
     void aDestinationOnWhatIsToBeFrozen() throws IOException {
-        refused(2, origin.mountPoint().toString(), "backup", place(), "--to", Files.createDirectory(origin.resolve("backups")).toString());
+        refused(
+                2,
+                origin.mountPoint().toString(),
+                "backup",
+                place(),
+                "--to",
+                Files.createDirectory(origin.resolve("backups")).toString());
     }
 
     @Test
@@ -173,7 +240,13 @@ class BackupIT {
 
     @Test
     void aDestinationThatIsFull() throws IOException {
-        Program.run("dd", "if=/dev/urandom", "of=" + origin.resolve("much"), "bs=1M", "count=8", "status=none");
+        Program.run(
+                "dd",
+                "if=/dev/urandom",
+                "of=" + origin.resolve("much"),
+                "bs=1M",
+                "count=8",
+                "status=none");
         Path full = Files.createDirectory(target.resolve("full"));
         Program.run("mount", "-t", "tmpfs", "-o", "size=2m", "it", full.toString());
         try {
@@ -190,7 +263,14 @@ class BackupIT {
         try (var bottom = ScratchFilesystem.of(FilesystemType.XFS).mebibytes(1024).make();
                 var middle = ScratchFilesystem.of(FilesystemType.XFS).on(bottom).make();
                 var top = ScratchFilesystem.of(FilesystemType.EXT4).on(middle).make()) {
-            refused(2, top.mountPoint().toString(), "backup", top.mountPoint().toString(), middle.mountPoint().toString(), "--to", target.toString());
+            refused(
+                    2,
+                    top.mountPoint().toString(),
+                    "backup",
+                    top.mountPoint().toString(),
+                    middle.mountPoint().toString(),
+                    "--to",
+                    target.toString());
         }
     }
 
@@ -210,7 +290,13 @@ class BackupIT {
 
     @Test
     void anArchiveCutShortOrChanged() throws IOException {
-        Program.run("dd", "if=/dev/urandom", "of=" + origin.resolve("much"), "bs=1M", "count=2", "status=none");
+        Program.run(
+                "dd",
+                "if=/dev/urandom",
+                "of=" + origin.resolve("much"),
+                "bs=1M",
+                "count=2",
+                "status=none");
         Path archive = backup();
         try (var file = new RandomAccessFile(archive.toFile(), "rw")) {
             long middle = file.length() / 2;
@@ -219,7 +305,12 @@ class BackupIT {
             file.seek(middle);
             file.write(was ^ 1);
             refused(1, archive.toString(), "verify", archive.toString());
-            refused(1, archive.toString(), "restore", archive.toString(), target.resolve("changed").toString());
+            refused(
+                    1,
+                    archive.toString(),
+                    "restore",
+                    archive.toString(),
+                    target.resolve("changed").toString());
             file.seek(middle);
             file.write(was);
             LullProcess.run("verify", archive.toString()).expect(0);
@@ -236,13 +327,18 @@ class BackupIT {
         Files.writeString(full.resolve("file"), "old");
         refused(2, full.toString(), "restore", archive.toString(), full.toString());
         assertThat(full.resolve("file")).hasContent("old");
-        LullProcess.run("restore", "--into-existing", archive.toString(), full.toString()).expect(0);
+        LullProcess.run("restore", "--into-existing", archive.toString(), full.toString())
+                .expect(0);
         assertThat(full.resolve("file")).hasContent("new");
     }
 
     private static void refused(int status, String what, String... arguments) {
         LullProcess.Result result = LullProcess.run(arguments).expect(status);
-        assertThat(result.errText()).as("%s", result).contains(what).contains("\nhint: ").doesNotContain("Exception");
+        assertThat(result.errText())
+                .as("%s", result)
+                .contains(what)
+                .contains("\nhint: ")
+                .doesNotContain("Exception");
         assertThat(result.out()).isEmpty();
     }
 
@@ -250,14 +346,17 @@ class BackupIT {
         List<String> arguments = new ArrayList<>(List.of("backup", "--quiet"));
         arguments.addAll(List.of(options));
         arguments.addAll(List.of(place(), "--to", target.toString()));
-        Path archive = Path.of(LullProcess.run(arguments.toArray(String[]::new)).expect(0).onlyLine());
+        Path archive =
+                Path.of(LullProcess.run(arguments.toArray(String[]::new)).expect(0).onlyLine());
         assertThat(archive).exists().hasParent(target);
         return archive;
     }
 
     /** The example of the documentation, with something done before the cut. It must lie where only root can write. */
     private static Path snapshotScript(String beforeTheCut) throws IOException {
-        String example = Files.readString(TestNamespace.sourceTree().resolve("docs/examples/snapshot-script"));
+        String example =
+                Files.readString(
+                        TestNamespace.sourceTree().resolve("docs/examples/snapshot-script"));
         String cut = "    cp --reflink=always";
         assertThat(example).contains(cut);
         Path script = Path.of("/var/lib/lull/it-script");
@@ -278,7 +377,9 @@ class BackupIT {
 
     private static List<String> list(Path directory) throws IOException {
         try (Stream<Path> entries = Files.list(directory)) {
-            return entries.map(entry -> entry.getFileName().toString()).filter(name -> !name.equals(".lull")).toList();
+            return entries.map(entry -> entry.getFileName().toString())
+                    .filter(name -> !name.equals(".lull"))
+                    .toList();
         }
     }
 

@@ -36,7 +36,9 @@ class GuardIT {
             hold(filesystem);
             long first = GuardProbe.pids().guard();
             LullProcess.run("guard", "--stop").expect(0);
-            await("it has ended").atMost(Duration.ofSeconds(10)).until(() -> Processes.isGone(first));
+            await("it has ended")
+                    .atMost(Duration.ofSeconds(10))
+                    .until(() -> Processes.isGone(first));
             hold(filesystem);
             assertThat(GuardProbe.pids().guard()).isNotEqualTo(first);
         }
@@ -71,9 +73,18 @@ class GuardIT {
             Files.writeString(upper.resolve("dirty"), "x".repeat(100_000));
             lower.freeze();
             try (var freeze =
-                    LullProcess.start("freeze", "--no-presync", "--within", "1s", "--timeout", "30s", place(upper))) {
+                    LullProcess.start(
+                            "freeze",
+                            "--no-presync",
+                            "--within",
+                            "1s",
+                            "--timeout",
+                            "30s",
+                            place(upper))) {
                 long guard = GuardProbe.pids().guard();
-                await("FIFREEZE is stuck below").atMost(Duration.ofSeconds(20)).until(() -> Processes.isStuck(guard));
+                await("FIFREEZE is stuck below")
+                        .atMost(Duration.ofSeconds(20))
+                        .until(() -> Processes.isStuck(guard));
                 if (guardKilled) {
                     GuardProbe.kill9(guard);
                 }
@@ -112,8 +123,17 @@ class GuardIT {
             try (var freeze =
                     LullProcess.with()
                             .in(namespace)
-                            .start("freeze", "--no-presync", "--within", "8s", "--timeout", "30s", place(upper))) {
-                await("FIFREEZE is stuck below").atMost(Duration.ofSeconds(20)).until(() -> Processes.isStuck(guard));
+                            .start(
+                                    "freeze",
+                                    "--no-presync",
+                                    "--within",
+                                    "8s",
+                                    "--timeout",
+                                    "30s",
+                                    place(upper))) {
+                await("FIFREEZE is stuck below")
+                        .atMost(Duration.ofSeconds(20))
+                        .until(() -> Processes.isStuck(guard));
                 assertThat(Files.readString(knob)).startsWith("1");
                 GuardProbe.kill9(guard);
                 await("the knob is put back")
