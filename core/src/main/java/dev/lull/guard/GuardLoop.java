@@ -66,6 +66,10 @@ final class GuardLoop implements AutoCloseable {
     /** Loads what a thaw needs while files can still be read. */
     void warmUp() throws KernelException {
         companions.start();
+        // While the companions start, which nothing can be armed without.
+        Thread rehearsal = new Thread(null, new Rehearsal(kernel), "rehearsal", 256 * 1024);
+        rehearsal.setDaemon(true);
+        rehearsal.start();
         try {
             kernel.thaw(mailbox.bell());
         } catch (KernelException e) {

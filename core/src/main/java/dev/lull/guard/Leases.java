@@ -40,6 +40,9 @@ final class Leases {
     /** A canary that has not come back by then sleeps on somebody else's freeze. */
     private static final Duration CANARY_PROBE = Duration.ofSeconds(2);
 
+    /** How long the sentry may be behind with a deadline that has moved on; far less than its grace. */
+    private static final Duration SENTRY_LATER = Duration.ofMillis(50);
+
     /** How long a freeze may go without a sentry. */
     private static final Duration SENTRY_MISSING = Duration.ofSeconds(5);
 
@@ -67,6 +70,7 @@ final class Leases {
 
     private final Set<String> troubles = new LinkedHashSet<>();
     private final long guardStart;
+    private boolean expediteToldOff;
     private long serials;
 
     Leases(
@@ -181,6 +185,7 @@ final class Leases {
             if (lease.request().expedite()) {
                 lease.expediting = true;
                 if (expedite.begin()) {
+                    expediteToldOff = false;
                     companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 1));
                 }
             }
@@ -684,6 +689,7 @@ final class Leases {
     }
 
     void tick(long now) throws KernelException {
+        tellWhatIsDue(now);
         for (LiveLease lease : List.copyOf(live.values())) {
             OptionalLong next = lease.state().nextTick();
             if (next.isPresent() && now - next.getAsLong() >= 0) {
@@ -808,22 +814,45 @@ final class Leases {
             }
         }
         LeaseState after = lease.state();
-        if (lease.expediting && !(after instanceof LeaseState.Freezing) && noneFreezing(lease)) {
-            lease.expediting = false;
-            if (expedite.end()) {
-                companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 0));
-            }
+        // The holder first: the rest of this is no part of the window.
+        Connection waiting = lease.awaitingFrozen;
+        if (after instanceof LeaseState.Frozen frozen && waiting != null) {
+            lease.awaitingFrozen = null;
+            waiting.reply(new Reply.Frozen(lease.id(), frozen.deadline()));
         }
         if (after instanceof LeaseState.Frozen frozen && !after.equals(before)) {
-            tellDeadline(lease, frozen.deadline().orElse(Long.MAX_VALUE), true);
-            Connection waiting = lease.awaitingFrozen;
-            if (!(before instanceof LeaseState.Frozen) && waiting != null) {
-                lease.awaitingFrozen = null;
-                waiting.reply(new Reply.Frozen(lease.id(), frozen.deadline()));
-            }
+            tellLater(lease, frozen.deadline().orElse(Long.MAX_VALUE), now);
+        }
+        if (lease.expediting && !(after instanceof LeaseState.Freezing) && noneFreezing(lease)) {
+            lease.expediting = false;
+            expediteToldOff |= expedite.end();
         }
         if (after instanceof LeaseState.Ended) {
             finish(lease, now);
+        }
+    }
+
+    /**
+     * The sentry may hear of a later deadline a little later: what it knows is on the safe side until then. So a window
+     * is not lengthened, and a holder that extends all the time does not flood it.
+     */
+    private void tellLater(LiveLease lease, long deadline, long now) {
+        if (deadline < lease.sentryKnows) {
+            tellDeadline(lease, deadline, true);
+        } else if (lease.sentryDue == 0) {
+            lease.sentryDue = now + SENTRY_LATER.toNanos();
+        }
+    }
+
+    private void tellWhatIsDue(long now) {
+        if (expediteToldOff) {
+            expediteToldOff = false;
+            companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 0));
+        }
+        for (LiveLease lease : live.values()) {
+            if (lease.sentryDue != 0 && now - lease.sentryDue >= 0) {
+                retellDeadline(lease);
+            }
         }
     }
 
@@ -833,6 +862,8 @@ final class Leases {
 
     /** @param settled whether nothing of the lease can be inside FIFREEZE any more */
     private void tellDeadline(LiveLease lease, long deadline, boolean settled) {
+        lease.sentryKnows = deadline;
+        lease.sentryDue = 0;
         companions.tellSentry(
                 Signal.of(
                         Signal.Kind.DEADLINE,

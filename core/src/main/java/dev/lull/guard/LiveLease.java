@@ -41,6 +41,13 @@ final class LiveLease {
     boolean recorded;
     boolean toldStuck;
     long sentryMissingSince;
+
+    /** The deadline that the sentry goes by. */
+    long sentryKnows;
+
+    /** When it is to be told of another one; 0 if it need not. */
+    long sentryDue;
+
     long cleaningSince;
 
     LiveLease(

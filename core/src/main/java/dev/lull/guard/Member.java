@@ -6,7 +6,6 @@ import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
-import dev.lull.linux.ThreadStatus;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -226,8 +225,7 @@ final class Member {
     /** Whether the canary sleeps, and nobody can have thawed since it was told to. */
     boolean canarySleeps() {
         try {
-            Optional<ThreadStatus> canary = kernel.thread(canaryProcess, canaryThread);
-            return canary.isPresent() && canary.get().blocked();
+            return kernel.threadState(canaryProcess, canaryThread).orElse('X') == 'D';
         } catch (KernelException e) {
             // What cannot be looked at proves nothing.
             return false;

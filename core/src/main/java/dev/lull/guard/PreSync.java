@@ -29,17 +29,36 @@ final class PreSync {
             throws KernelException {
         for (int round = 0; round < ROUNDS; round++) {
             long began = kernel.bootNanos();
-            once(kernel, filesystem, backing);
+            writeBack(kernel, filesystem, backing);
             if (kernel.bootNanos() - began < SHORT.toNanos()) {
-                return;
+                break;
             }
         }
+        // Last: it locks the journal for as long as there is metadata to be written, and writers
+        // wait for that lock.
+        checkpoint(kernel, filesystem);
+        writeBack(kernel, filesystem, backing);
     }
 
-    /** One round: data, then ext4's journal, which a sync does not empty and a freeze does; then what lies below. */
+    /** One short round: data, then ext4's journal, which a sync does not empty and a freeze does; then what lies below. */
     static void once(Kernel kernel, Descriptor filesystem, List<Descriptor> backing)
             throws KernelException {
         kernel.syncFilesystem(filesystem);
+        checkpoint(kernel, filesystem);
+        for (Descriptor file : backing) {
+            kernel.sync(file);
+        }
+    }
+
+    private static void writeBack(Kernel kernel, Descriptor filesystem, List<Descriptor> backing)
+            throws KernelException {
+        kernel.syncFilesystem(filesystem);
+        for (Descriptor file : backing) {
+            kernel.sync(file);
+        }
+    }
+
+    private static void checkpoint(Kernel kernel, Descriptor filesystem) throws KernelException {
         try {
             kernel.checkpointJournal(filesystem);
         } catch (KernelException e) {
@@ -47,9 +66,6 @@ final class PreSync {
             if (!e.errno().equals(Errno.EROFS)) {
                 throw e;
             }
-        }
-        for (Descriptor file : backing) {
-            kernel.sync(file);
         }
     }
 }

@@ -1037,6 +1037,17 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public Optional<Character> threadState(int pid, int tid) throws KernelException {
+        StringBuilder path = new StringBuilder("/proc/").append(pid).append("/task/").append(tid);
+        try {
+            return Optional.of(ProcThread.state(readWhole(ascii(path.append("/stat")))));
+        } catch (KernelException e) {
+            gone(e);
+            return Optional.empty();
+        }
+    }
+
+    @Override
     public List<Integer> threads(int pid) throws KernelException {
         String directory = "/proc/" + pid + "/task";
         List<Integer> threads = new ArrayList<>();

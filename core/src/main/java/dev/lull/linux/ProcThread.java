@@ -40,6 +40,17 @@ final class ProcThread {
         return new ThreadStatus(state, start, killPending);
     }
 
+    /** The state's letter. @throws IllegalArgumentException if {@code stat} is malformed */
+    static char state(byte[] stat) {
+        // After the last parenthesis: the name before it can hold any.
+        for (int i = stat.length - 3; i >= 0; i--) {
+            if (stat[i] == ')') {
+                return (char) stat[i + 2];
+            }
+        }
+        throw new IllegalArgumentException("malformed stat");
+    }
+
     private static long mask(String status, String name) {
         // The name of the command comes first ("Name:\t…"), with its newlines escaped.
         int at = status.indexOf(name);
