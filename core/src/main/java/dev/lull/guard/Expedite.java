@@ -69,20 +69,33 @@ public final class Expedite {
         if (users > 1 || obstacle.isPresent()) {
             return false;
         }
+        Descriptor knob = null;
         try {
-            Descriptor knob = kernel.openReadWrite(KNOB);
-            if (!kernel.tryLock(knob) || !kernel.readKnob(KNOB).strip().equals("0")) {
-                // Somebody else expedites already: nothing to do, and nothing to put back.
-                knob.close();
-                return false;
+            knob = kernel.openReadWrite(KNOB);
+            if (kernel.tryLock(knob) && kernel.readKnob(KNOB).strip().equals("0")) {
+                Files.write(marker, new byte[0]);
+                kernel.writeKnob(KNOB, "1");
+                held = knob;
+                return true;
             }
-            Files.write(marker, new byte[0]);
-            kernel.writeKnob(KNOB, "1");
-            held = knob;
-            return true;
+            // Somebody else expedites already: nothing to do, and nothing to put back.
+            knob.close();
+            return false;
         } catch (IOException e) {
             // A slower freeze, not a failed one.
+            closeQuietly(knob);
             return false;
+        }
+    }
+
+    private static void closeQuietly(@Nullable Descriptor knob) {
+        try {
+            if (knob != null) {
+                knob.close();
+            }
+        } catch (KernelException e) {
+            // close(2) frees the number whatever it answers.
+            return;
         }
     }
 

@@ -2,7 +2,6 @@ package dev.lull.guard;
 
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
-import dev.lull.linux.KernelException;
 import dev.lull.linux.LinuxKernel;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -70,7 +69,11 @@ public final class Guard {
         List<String> warnings = new ArrayList<>(Hardening.apply(kernel, -900));
         new TakeOver(kernel, run, warnings).run();
         Expedite expedite = new Expedite(kernel, run.expediteMarker());
-        expedite.recover();
+        try {
+            expedite.recover();
+        } catch (IOException e) {
+            warnings.add("cannot put back " + Expedite.KNOB + ": " + e.getMessage());
+        }
         Files.deleteIfExists(run.socket());
         try (Descriptor listener = kernel.listen(run.socket(), 0600);
                 GuardLoop loop = new GuardLoop(kernel, run, expedite, listener, idle, warnings)) {
@@ -87,7 +90,8 @@ public final class Guard {
     }
 
     private static void say(String line) {
-        System.out.write((line + "\n").getBytes(StandardCharsets.UTF_8), 0, line.length() + 1);
+        byte[] bytes = (line + "\n").getBytes(StandardCharsets.UTF_8);
+        System.out.write(bytes, 0, bytes.length);
         System.out.flush();
     }
 
@@ -95,10 +99,5 @@ public final class Guard {
     static String version() {
         String version = Guard.class.getPackage().getImplementationVersion();
         return version == null ? "development" : version;
-    }
-
-    /** Whether an exception is a bug of ours rather than an answer of the kernel's. */
-    static boolean isBug(Exception e) {
-        return !(e instanceof KernelException);
     }
 }

@@ -49,13 +49,23 @@ final class TakeOver {
     void run() throws IOException {
         String boot = kernel.bootId();
         for (LeaseRecord record : run.records(warnings)) {
-            if (!record.bootId().equals(boot) || !record.freezing()) {
-                end(record, "its guard died");
-            } else if (run.isCertified(record)) {
-                end(record, "its guard died; thawed by the sentry");
-            } else {
-                thaw(record);
+            try {
+                run(record, boot);
+            } catch (IOException e) {
+                // The other records count as much.
+                warnings.add(
+                        "lease " + record.lease().id() + " of a dead guard: " + e.getMessage());
             }
+        }
+    }
+
+    private void run(LeaseRecord record, String boot) throws IOException {
+        if (!record.bootId().equals(boot) || !record.freezing()) {
+            end(record, "its guard died");
+        } else if (run.isCertified(record)) {
+            end(record, "its guard died; thawed by the sentry");
+        } else {
+            thaw(record);
         }
     }
 
