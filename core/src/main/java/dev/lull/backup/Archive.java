@@ -93,6 +93,9 @@ public record Archive(Path file) {
     public Manifest.Archive restore(Path directory, RestoreOptions options, LongConsumer progress)
             throws BackupException, InterruptedException {
         Manifest.Archive expected = expected();
+        if (!Files.isReadable(file)) {
+            throw new BackupException("restore", file.toString(), "there is no such file, or it cannot be read");
+        }
         Path into = directory.toAbsolutePath().normalize();
         prepare(into, options.intoExisting());
         try (TarProgram tar = TarProgram.extract(into, members(options.include()))) {

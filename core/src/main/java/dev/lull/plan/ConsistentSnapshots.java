@@ -335,6 +335,7 @@ public final class ConsistentSnapshots {
                         "somebody mounts or unmounts there: try again when that is done");
             }
         }
+        requireWorkingDirectoryOutside(set);
         armed =
                 host.freezer()
                         .arm(set, order.timeouts(), order.options().toArray(FreezeOption[]::new));
@@ -342,6 +343,16 @@ public final class ConsistentSnapshots {
             one.snapshot().settle();
         }
         return "";
+    }
+
+    /** What has a relative name, a tool's output or a core dump, would be written there, and wait for the thaw. */
+    private void requireWorkingDirectoryOutside(FreezeSet set) throws PlanException, IOException {
+        try (Descriptor directory = host.kernel().openDirectory(Path.of("."))) {
+            if (set.contains(Origin.mountOf(host.kernel(), directory).device())) {
+                throw new PlanException.Refused(
+                        "the working directory is on a filesystem that is to be frozen", "cd / first");
+            }
+        }
     }
 
     private void disarm() throws FreezeException {
