@@ -94,7 +94,8 @@ public record Archive(Path file) {
             throws BackupException, InterruptedException {
         Manifest.Archive expected = expected();
         if (!Files.isReadable(file)) {
-            throw new BackupException("restore", file.toString(), "there is no such file, or it cannot be read");
+            throw new BackupException(
+                    "restore", file.toString(), "there is no such file, or it cannot be read");
         }
         Path into = directory.toAbsolutePath().normalize();
         prepare(into, options.intoExisting());

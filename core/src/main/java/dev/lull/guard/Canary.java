@@ -86,7 +86,7 @@ final class Canary {
     private synchronized void tell(Signal signal) throws KernelException {
         try {
             // A guard that does not listen looks at the threads itself.
-            boolean unused = signal.send(kernel, guard);
+            boolean _ = signal.send(kernel, guard);
         } catch (KernelException e) {
             // A guard that is gone needs no word; the socket's end is seen where it is read.
             if (!e.errno().equals(Errno.EPIPE) && !e.errno().equals(Errno.ECONNRESET)) {

@@ -312,7 +312,7 @@ final class Sentry {
     private void tell(Signal signal) throws KernelException {
         try {
             // A guard that does not listen will notice the deadlines all the same.
-            boolean unused = signal.send(kernel, guard);
+            boolean _ = signal.send(kernel, guard);
         } catch (KernelException e) {
             if (!e.errno().equals(Errno.EPIPE) && !e.errno().equals(Errno.ECONNRESET)) {
                 throw e;

@@ -350,7 +350,8 @@ public final class ConsistentSnapshots {
         try (Descriptor directory = host.kernel().openDirectory(Path.of("."))) {
             if (set.contains(Origin.mountOf(host.kernel(), directory).device())) {
                 throw new PlanException.Refused(
-                        "the working directory is on a filesystem that is to be frozen", "cd / first");
+                        "the working directory is on a filesystem that is to be frozen",
+                        "cd / first");
             }
         }
     }

@@ -22,7 +22,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /** A host of the fake kernel on which the whole guard runs: guard, sentry and canary, each a process of its own. */
-final class GuardHost {
+final class GuardHost implements AutoCloseable {
     private static final Duration REAL_LIMIT = Duration.ofSeconds(20);
     private static final Duration TICK = Duration.ofNanos(20_000);
 
@@ -30,6 +30,7 @@ final class GuardHost {
     final FakeKernel kernel = FakeKernel.boot(clock);
     final RunDirectory run;
     private final Path directory;
+    private final List<FakeFilesystem> filesystems = new ArrayList<>();
 
     GuardHost(Path directory) throws IOException {
         this.directory = directory;
@@ -79,6 +80,21 @@ final class GuardHost {
             loop.warmUp();
             loop.run();
         }
+    }
+
+    /** Ends every process, so that nothing is written to the directory any more. */
+    @Override
+    public void close() {
+        filesystems.stream().filter(FakeFilesystem::isFrozen).forEach(FakeFilesystem::thawByOthers);
+        kernel.spawned().forEach(FakeProcess::kill);
+        until(() -> kernel.spawned().stream().allMatch(FakeProcess::hasEnded));
+    }
+
+    /** A filesystem of this host's. */
+    FakeFilesystem filesystem(String type, String mountPoint) {
+        FakeFilesystem made = kernel.filesystem(type, Path.of(mountPoint));
+        filesystems.add(made);
+        return made;
     }
 
     /** Waits for something that needs no time but the processes' own, letting the clock creep on meanwhile. */

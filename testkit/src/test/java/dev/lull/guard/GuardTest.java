@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,7 +27,12 @@ class GuardTest {
     @BeforeEach
     void boot() throws IOException {
         host = new GuardHost(directory);
-        srv = host.kernel.filesystem("ext4", Path.of("/srv"));
+        srv = host.filesystem("ext4", "/srv");
+    }
+
+    @AfterEach
+    void shutDown() {
+        host.close();
     }
 
     @Test
@@ -183,7 +189,7 @@ class GuardTest {
 
     @Test
     void theSentryLeavesAloneWhatWasRefused() throws IOException {
-        FakeFilesystem home = host.kernel.filesystem("ext4", Path.of("/home"));
+        FakeFilesystem home = host.filesystem("ext4", "/home");
         srv.freezeTakes(Duration.ofSeconds(5));
         try (GuardHost.Client client = host.new Client()) {
             Reply.Armed armed = (Reply.Armed) client.arm(true, home, srv);
@@ -226,7 +232,7 @@ class GuardTest {
 
     @Test
     void undoesAllWhenOneOfTheSetCannotFreeze() throws IOException {
-        FakeFilesystem home = host.kernel.filesystem("ext4", Path.of("/home"));
+        FakeFilesystem home = host.filesystem("ext4", "/home");
         home.freezable(false);
         try (GuardHost.Client client = host.new Client()) {
             Reply.Armed armed = (Reply.Armed) client.arm(true, srv, home);
