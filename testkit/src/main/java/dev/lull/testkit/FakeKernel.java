@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -552,7 +553,7 @@ public final class FakeKernel implements Kernel {
                 throw new KernelException("umount", target.toString(), Errno.EINVAL);
             }
             for (OpenFile.OfNode file : world.open) {
-                if (!lazily && file.mount == mount) {
+                if (!lazily && file.mount.id() == mount.id()) {
                     throw new KernelException("umount", target.toString(), Errno.EBUSY);
                 }
             }
@@ -1331,7 +1332,7 @@ public final class FakeKernel implements Kernel {
         synchronized (world) {
             process.enter();
             String prefix = directory + "/";
-            TreeSet<String> names = new TreeSet<>();
+            Set<String> names = new TreeSet<>();
             for (String known : world.knobs.keySet()) {
                 addName(names, prefix, known);
             }
@@ -1345,7 +1346,7 @@ public final class FakeKernel implements Kernel {
         }
     }
 
-    private static void addName(TreeSet<String> names, String prefix, String known) {
+    private static void addName(Set<String> names, String prefix, String known) {
         if (known.startsWith(prefix)) {
             String rest = known.substring(prefix.length());
             int slash = rest.indexOf('/');

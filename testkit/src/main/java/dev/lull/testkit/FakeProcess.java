@@ -246,7 +246,7 @@ public final class FakeProcess {
         if (stopped) {
             return 'T';
         }
-        return thread == Thread.currentThread() ? 'R' : 'S';
+        return Thread.currentThread().equals(thread) ? 'R' : 'S';
     }
 
     private @Nullable Thread threadOf(int tid) {

@@ -319,6 +319,21 @@ public abstract class KernelConformance {
     }
 
     @Test
+    void oddNamesComeBackAsTheyAre() throws KernelException {
+        Path place = directoryOnTmpfs("a - ext4 sda rw\n1 0 8:1 - \\040\tü#");
+        kernel().mount("no device, - ext4", place, "tmpfs", 0, "");
+        List<Mount> mounts = kernel().mounts();
+        kernel().unmount(place, false);
+        assertThat(mounts)
+                .filteredOn(mount -> mount.mountPoint().equals(place))
+                .singleElement()
+                .satisfies(mount -> {
+                    assertThat(mount.type()).isEqualTo("tmpfs");
+                    assertThat(mount.source()).isEqualTo("no device, - ext4");
+                });
+    }
+
+    @Test
     void aMountInUseIsNotUnmountedButLazily() throws KernelException {
         Path place = directoryOnTmpfs("busy");
         kernel().mount("none", place, "tmpfs", 0, "");

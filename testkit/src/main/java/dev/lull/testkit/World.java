@@ -82,25 +82,17 @@ final class World {
     }
 
     /**
-     * Waits for any change. Whoever calls it is in a system call, which no interrupt ends.
-     *
-     * @return whether the thread was interrupted, which it has to be told of once the call ends: waiting
-     *     on as an interrupted thread would spin
+     * Waits until {@code condition} holds. Whoever calls it is in a system call, which no interrupt ends;
+     * the thread is told of it afterwards, since waiting on as an interrupted thread would spin.
      */
-    private boolean pause() {
-        try {
-            wait();
-            return false;
-        } catch (InterruptedException e) {
-            return true;
-        }
-    }
-
-    /** Waits until {@code condition} holds. */
     void await(BooleanSupplier condition) {
         boolean interrupted = false;
         while (!condition.getAsBoolean()) {
-            interrupted |= pause();
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
         }
         if (interrupted) {
             Thread.currentThread().interrupt();

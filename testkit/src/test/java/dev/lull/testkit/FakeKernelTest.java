@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
@@ -163,10 +164,11 @@ class FakeKernelTest {
     void aKilledLeaderOfABlockedThreadIsAZombie() throws Exception {
         Descriptor top = kernel.openDirectory(Path.of("/data"));
         kernel.freeze(top);
+        AtomicReference<CompletableFuture<Void>> passed = new AtomicReference<>();
         kernel.onSpawn(child -> {
             FakeKernel own = child.kernel();
             own.threadId();
-            onThread(() -> own.passWriteLock(own.inherited(0)));
+            passed.set(onThread(() -> own.passWriteLock(own.inherited(0))));
             try {
                 own.poll(List.of(), null);
             } catch (KernelException e) {
@@ -185,6 +187,11 @@ class FakeKernelTest {
         kernel.thaw(top);
         awaitTrue("ended", child::hasEnded);
         assertThat(child.failure()).isEmpty();
+        // It woke, and ran no further.
+        assertThat(passed.get())
+                .failsWithin(PATIENCE)
+                .withThrowableThat()
+                .withCauseInstanceOf(ProcessKilled.class);
     }
 
     @Test
