@@ -1,5 +1,6 @@
 package dev.lull.backup;
 
+import dev.lull.snapshot.SnapshotProvider;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -54,6 +55,12 @@ final class TarProgram implements AutoCloseable {
         // of KiB.
         command.add("--blocking-factor=512");
         command.add("--directory=" + root);
+        // Ours and no data: a snapshot of a btrfs subvolume shows the directory that it lies in.
+        command.add("--anchored");
+        command.add("--no-wildcards");
+        for (String member : members) {
+            command.add("--exclude=" + member + "/" + SnapshotProvider.DIRECTORY);
+        }
         command.add("--");
         command.addAll(members);
         return new TarProgram(

@@ -215,13 +215,18 @@ public record BlockStack(List<Layer> layers) {
                 }
                 throw e;
             }
-            FileStatus status = kernel.status(file);
-            if (status.device().equals(loop.backingDevice())
-                    && status.inode() == loop.backingInode()) {
-                return file;
+            boolean same = false;
+            try {
+                FileStatus status = kernel.status(file);
+                same =
+                        status.device().equals(loop.backingDevice())
+                                && status.inode() == loop.backingInode();
+            } finally {
+                if (!same) {
+                    file.close();
+                }
             }
-            file.close();
-            return null;
+            return same ? file : null;
         }
 
         private Optional<LoopStatus> loopStatus(DeviceNumber device) throws KernelException {

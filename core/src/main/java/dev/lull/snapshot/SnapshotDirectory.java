@@ -1,7 +1,6 @@
 package dev.lull.snapshot;
 
 import dev.lull.linux.Descriptor;
-import dev.lull.linux.FileStatus;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import java.io.IOException;
@@ -34,19 +33,23 @@ public record SnapshotDirectory(Path path, Descriptor descriptor) implements Aut
      */
     public static SnapshotDirectory make(Kernel kernel, Path parent) throws SnapshotException {
         Path path = parent.resolve(SnapshotProvider.DIRECTORY);
+        Undo undo = new Undo();
         try {
             Files.createDirectory(
-                    path,
-                    PosixFilePermissions.asFileAttribute(
-                            PosixFilePermissions.fromString("rwx------")));
+                    path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            undo.add(() -> Files.deleteIfExists(path));
         } catch (FileAlreadyExistsException _) {
             // Looked at below.
         } catch (IOException e) {
             throw new SnapshotException("make", path.toString(), e);
         }
-        return open(kernel, parent)
-                .orElseThrow(() ->
-                        new SnapshotException("open", path.toString(), "it was removed at once"));
+        try {
+            return open(kernel, parent)
+                    .orElseThrow(() -> new SnapshotException("open", path.toString(), "it was removed at once"));
+        } catch (SnapshotException e) {
+            undo.runAfter(e);
+            throw e;
+        }
     }
 
     /**
@@ -72,13 +75,19 @@ public record SnapshotDirectory(Path path, Descriptor descriptor) implements Aut
                         "see what it is, and move it away");
             }
             Descriptor descriptor = kernel.openDirectory(path);
-            FileStatus opened = kernel.status(descriptor);
-            if (opened.inode() != number(named, "ino")) {
-                descriptor.close();
-                throw new SnapshotException(
-                        "open", path.toString(), "it was replaced at that moment");
+            try {
+                if (kernel.status(descriptor).inode() != number(named, "ino")) {
+                    throw new SnapshotException("open", path.toString(), "it was replaced at that moment");
+                }
+                return Optional.of(new SnapshotDirectory(path, descriptor));
+            } catch (IOException e) {
+                try {
+                    descriptor.close();
+                } catch (KernelException close) {
+                    e.addSuppressed(close);
+                }
+                throw e;
             }
-            return Optional.of(new SnapshotDirectory(path, descriptor));
         } catch (NoSuchFileException _) {
             return Optional.empty();
         } catch (SnapshotException e) {

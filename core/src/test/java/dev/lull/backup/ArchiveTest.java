@@ -63,6 +63,21 @@ class ArchiveTest {
     }
 
     @Test
+    void theDirectoryOfSnapshotsIsLeftOut() throws Exception {
+        Files.createDirectories(source.resolve(".lull/aaaaaaaaaa"));
+        Files.createDirectories(source.resolve("a/.lull"));
+        Files.writeString(source.resolve("a/.lulled"), "x");
+        List<TarEntry> entries = new ArrayList<>();
+
+        backUp("names").list(entries::add);
+
+        assertThat(entries)
+                .extracting(TarEntry::name)
+                .contains("./a/.lull/", "./a/.lulled")
+                .noneMatch(name -> name.startsWith("./.lull"));
+    }
+
+    @Test
     void restoresWithoutLull() throws Exception {
         assumeThat(Files.exists(Path.of("/usr/bin/zstd"))).as("the zstd program").isTrue();
         Archive archive = backUp("plain");

@@ -121,13 +121,20 @@ record BackingFile(Path path, Path device, long inode, DeviceNumber fileDevice) 
     Descriptor open(Kernel kernel) throws SnapshotException {
         try {
             Descriptor file = kernel.openRead(path);
-            FileStatus status = kernel.status(file);
-            if (status.isRegularFile()
-                    && status.inode() == inode
-                    && status.device().equals(fileDevice)) {
+            boolean same = false;
+            try {
+                FileStatus status = kernel.status(file);
+                same = status.isRegularFile()
+                        && status.inode() == inode
+                        && status.device().equals(fileDevice);
+            } finally {
+                if (!same) {
+                    file.close();
+                }
+            }
+            if (same) {
                 return file;
             }
-            file.close();
         } catch (KernelException e) {
             if (!e.errno().equals(Errno.ENOENT)) {
                 throw new SnapshotException("open", path.toString(), e);

@@ -31,13 +31,12 @@ final class ImageMount implements MountedSnapshot {
     /**
      * Attaches and mounts an image, and makes sure that what is mounted is that image.
      *
+     * @param name of the image, for messages
      * @param directory an existing directory
      * @param root the part of the filesystem that the origin's mount showed, {@code /} for all of it
      */
     static ImageMount mount(
-            Kernel kernel,
-            Descriptor image,
-            FilesystemKind kind,
+            Kernel kernel, Descriptor image, Path name, FilesystemKind kind,
             Path directory,
             String root,
             boolean writable)
@@ -58,7 +57,7 @@ final class ImageMount implements MountedSnapshot {
             undo.runAfter(e);
             throw e instanceof SnapshotException already
                     ? already
-                    : new SnapshotException("mount snapshot", image.name(), e, hint(kind, e));
+                    : new SnapshotException("mount snapshot", name.toString(), e, hint(kind, e));
         }
     }
 

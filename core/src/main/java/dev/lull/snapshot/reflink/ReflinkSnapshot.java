@@ -69,8 +69,7 @@ final class ReflinkSnapshot implements Snapshot {
     public MountedSnapshot mount(Path target) throws SnapshotException {
         try (SnapshotDirectory directory = directory();
                 Descriptor clone = kernel.openRead(directory.entry(fileName()))) {
-            return ImageMount.mount(
-                    kernel, clone, kind, target, snapshot.name(ReflinkProvider.ROOT), false);
+            return ImageMount.mount(kernel, clone, image, kind, target, snapshot.name(ReflinkProvider.ROOT), false);
         } catch (IOException e) {
             throw failure("mount snapshot", e);
         }
@@ -93,7 +92,7 @@ final class ReflinkSnapshot implements Snapshot {
                 }
                 kernel.cloneFile(pristine, clone);
                 try (ImageMount mounted =
-                        ImageMount.mount(kernel, clone, kind, scratch, "/", true)) {
+                        ImageMount.mount(kernel, clone, image, kind, scratch, "/", true)) {
                     // Mounting replays the log and clears orphans; that is all that was wanted.
                     mounted.path();
                 }
