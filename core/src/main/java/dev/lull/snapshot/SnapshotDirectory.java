@@ -36,7 +36,9 @@ public record SnapshotDirectory(Path path, Descriptor descriptor) implements Aut
         Undo undo = new Undo();
         try {
             Files.createDirectory(
-                    path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+                    path,
+                    PosixFilePermissions.asFileAttribute(
+                            PosixFilePermissions.fromString("rwx------")));
             undo.add(() -> Files.deleteIfExists(path));
         } catch (FileAlreadyExistsException _) {
             // Looked at below.
@@ -45,7 +47,9 @@ public record SnapshotDirectory(Path path, Descriptor descriptor) implements Aut
         }
         try {
             return open(kernel, parent)
-                    .orElseThrow(() -> new SnapshotException("open", path.toString(), "it was removed at once"));
+                    .orElseThrow(() ->
+                            new SnapshotException(
+                                    "open", path.toString(), "it was removed at once"));
         } catch (SnapshotException e) {
             undo.runAfter(e);
             throw e;
@@ -77,7 +81,8 @@ public record SnapshotDirectory(Path path, Descriptor descriptor) implements Aut
             Descriptor descriptor = kernel.openDirectory(path);
             try {
                 if (kernel.status(descriptor).inode() != number(named, "ino")) {
-                    throw new SnapshotException("open", path.toString(), "it was replaced at that moment");
+                    throw new SnapshotException(
+                            "open", path.toString(), "it was replaced at that moment");
                 }
                 return Optional.of(new SnapshotDirectory(path, descriptor));
             } catch (IOException e) {

@@ -33,20 +33,6 @@ class SnapshotProvidersIT {
     private static final Reserve SMALL = new Reserve(5, 8L << 20);
 
     @Nested
-    class ReflinkOfExt2OnXfs extends Images {
-        ReflinkOfExt2OnXfs() {
-            super(FilesystemType.EXT2, FilesystemType.XFS);
-        }
-    }
-
-    @Nested
-    class ReflinkOfExt3OnXfs extends Images {
-        ReflinkOfExt3OnXfs() {
-            super(FilesystemType.EXT3, FilesystemType.XFS);
-        }
-    }
-
-    @Nested
     class ReflinkOfExt4OnXfs extends Images {
         ReflinkOfExt4OnXfs() {
             super(FilesystemType.EXT4, FilesystemType.XFS);

@@ -129,6 +129,10 @@ class SnapshotsOfImagesIT {
                 }
                 CheckReport report = snapshot.check(emptyDirectory());
                 assertThat(report.passed()).as("%s", report).isTrue();
+                try (MountedSnapshot mounted = snapshot.mount(emptyDirectory())) {
+                    assertThat(mounted.path().resolve("file-7")).hasContent("x".repeat(140));
+                    assertThat(mounted.path().resolve("deleted")).doesNotExist();
+                }
                 snapshot.delete();
             }
         }

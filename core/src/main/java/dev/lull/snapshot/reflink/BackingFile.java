@@ -124,9 +124,10 @@ record BackingFile(Path path, Path device, long inode, DeviceNumber fileDevice) 
             boolean same = false;
             try {
                 FileStatus status = kernel.status(file);
-                same = status.isRegularFile()
-                        && status.inode() == inode
-                        && status.device().equals(fileDevice);
+                same =
+                        status.isRegularFile()
+                                && status.inode() == inode
+                                && status.device().equals(fileDevice);
             } finally {
                 if (!same) {
                     file.close();

@@ -36,7 +36,10 @@ final class ImageMount implements MountedSnapshot {
      * @param root the part of the filesystem that the origin's mount showed, {@code /} for all of it
      */
     static ImageMount mount(
-            Kernel kernel, Descriptor image, Path name, FilesystemKind kind,
+            Kernel kernel,
+            Descriptor image,
+            Path name,
+            FilesystemKind kind,
             Path directory,
             String root,
             boolean writable)

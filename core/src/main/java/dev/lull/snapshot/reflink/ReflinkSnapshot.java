@@ -69,7 +69,8 @@ final class ReflinkSnapshot implements Snapshot {
     public MountedSnapshot mount(Path target) throws SnapshotException {
         try (SnapshotDirectory directory = directory();
                 Descriptor clone = kernel.openRead(directory.entry(fileName()))) {
-            return ImageMount.mount(kernel, clone, image, kind, target, snapshot.name(ReflinkProvider.ROOT), false);
+            return ImageMount.mount(
+                    kernel, clone, image, kind, target, snapshot.name(ReflinkProvider.ROOT), false);
         } catch (IOException e) {
             throw failure("mount snapshot", e);
         }
