@@ -517,11 +517,34 @@ public abstract class KernelConformance {
             assertThat(kernel().readKnob(Path.of(knob)))
                     .isEqualTo(mountPoint().resolve("image") + "\n");
         }
-        Descriptor again = closing(kernel().openRead(path));
-        await().atMost(PATIENCE)
-                .pollInterval(Duration.ofMillis(5))
-                .untilAsserted(() -> assertErrno(Errno.ENXIO, () -> kernel().loopStatus(again)));
-        assertErrno(Errno.ENXIO, () -> kernel().detachLoop(again));
+        awaitDetached(path, backing);
+        try (LoopDevice loop = kernel().attachLoop(file, false)) {
+            path = loop.path();
+            kernel().detachLoop(loop.descriptor());
+        }
+        awaitDetached(path, backing);
+    }
+
+    /** The device is free, or has been taken for another file since: its number is the whole machine's. */
+    private void awaitDetached(Path device, FileStatus file) throws KernelException {
+        try (Descriptor loop = kernel().openRead(device)) {
+            await().atMost(PATIENCE)
+                    .pollInterval(Duration.ofMillis(5))
+                    .until(() -> !isAttached(loop, file));
+        }
+    }
+
+    private boolean isAttached(Descriptor loop, FileStatus file) throws KernelException {
+        try {
+            LoopStatus status = kernel().loopStatus(loop);
+            return status.backingDevice().equals(file.device())
+                    && status.backingInode() == file.inode();
+        } catch (KernelException e) {
+            if (e.errno().equals(Errno.ENXIO)) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private static String cut(String name) {
