@@ -5,12 +5,16 @@ import static org.awaitility.Awaitility.await;
 
 import dev.lull.it.harness.FilesystemType;
 import dev.lull.it.harness.FrozenProbe;
+import dev.lull.it.harness.HolderProgram;
+import dev.lull.it.harness.JavaProgram;
 import dev.lull.it.harness.LullProcess;
+import dev.lull.it.harness.Processes;
 import dev.lull.it.harness.ScratchFilesystem;
 import dev.lull.it.harness.Timing;
 import dev.lull.it.harness.Writer;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** Nothing stays frozen past its deadline, and whoever froze learns that it ended. */
@@ -99,6 +103,26 @@ class DeadlineIT {
                             filesystem.resolve("mine").toString());
             assertThat(System.nanoTime() - asked).isGreaterThan(Duration.ofSeconds(2).toNanos());
             assertThat(result.expect(124).errText()).contains("hint:");
+            assertThat(filesystem.resolve("mine")).exists();
+        }
+    }
+
+    @Test
+    void aProgramThatWritesToItsOwnFrozenFilesystemIsFreedAndTold() throws Exception {
+        try (var filesystem = ScratchFilesystem.make(FilesystemType.BTRFS)) {
+            Process holder =
+                    JavaProgram.of(HolderProgram.class, "2000", place(filesystem))
+                            .redirectError(ProcessBuilder.Redirect.INHERIT)
+                            .start();
+            try (var lines = holder.inputReader()) {
+                assertThat(lines.readLine()).isEqualTo("frozen");
+                long told = System.nanoTime();
+                await("its own write is stuck").until(() -> Processes.isStuck(holder.pid()));
+                assertThat(lines.readLine()).isEqualTo("not held");
+                assertThat(System.nanoTime() - told)
+                        .isLessThan(Timing.latest(Duration.ofSeconds(2)).toNanos());
+            }
+            assertThat(holder.waitFor(10, TimeUnit.SECONDS)).isTrue();
             assertThat(filesystem.resolve("mine")).exists();
         }
     }

@@ -9,8 +9,8 @@ import dev.lull.it.harness.LullProcess;
 import dev.lull.it.harness.Program;
 import dev.lull.it.harness.ScratchFilesystem;
 import java.io.BufferedReader;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -35,31 +35,23 @@ class LedgerIT {
                             .start();
             try (BufferedReader lines = ledger.inputReader()) {
                 assertThat(lines.readLine()).isEqualTo("writing");
-                Path copyOfA = store.resolve("a.copy");
-                Path copyOfB = store.resolve("b.copy");
                 long before = -1;
                 for (int snapshot = 0; snapshot < SNAPSHOTS; snapshot++) {
                     store.renew();
                     a.renew();
                     b.renew();
-                    LullProcess.run(
-                                    "hold",
-                                    "--timeout",
-                                    "20s",
-                                    a.mountPoint().toString(),
-                                    b.mountPoint().toString(),
-                                    "--",
-                                    "sh",
-                                    "-c",
-                                    "cp --reflink=always \"$1\" \"$2\" && cp --reflink=always \"$3\" \"$4\"",
-                                    "sh",
-                                    a.image().toString(),
-                                    copyOfA.toString(),
-                                    b.image().toString(),
-                                    copyOfB.toString())
-                            .expect(0);
-                    long inA = records(copyOfA);
-                    long inB = records(copyOfB);
+                    List<String> ids =
+                            LullProcess.run(
+                                            "snapshot",
+                                            "take",
+                                            "--quiet",
+                                            a.mountPoint().toString(),
+                                            b.mountPoint().toString())
+                                    .expect(0)
+                                    .out();
+                    assertThat(ids).hasSize(2);
+                    long inA = records(store, ids.getFirst());
+                    long inB = records(store, ids.getLast());
                     assertThat(inA - inB)
                             .as("snapshot %s: A is at %s, B at %s", snapshot, inA, inB)
                             .isBetween(0L, 1L);
@@ -67,8 +59,7 @@ class LedgerIT {
                             .as("the ledger is written to between two snapshots")
                             .isGreaterThan(before);
                     before = inA;
-                    Files.delete(copyOfA);
-                    Files.delete(copyOfB);
+                    LullProcess.run("snapshot", "delete", ids.getFirst(), ids.getLast()).expect(0);
                 }
                 assertThat(ledger.isAlive()).isTrue();
             } finally {
@@ -77,7 +68,8 @@ class LedgerIT {
         }
     }
 
-    private static long records(Path image) {
+    private static long records(ScratchFilesystem store, String id) {
+        Path image = store.resolve(".lull").resolve(id + ".img");
         String size =
                 Program.run("debugfs", "-R", "stat /ledger", image.toString())
                         .lines()

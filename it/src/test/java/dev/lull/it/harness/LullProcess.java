@@ -17,7 +17,8 @@ import java.util.function.Predicate;
 
 /** A run of the command line, through the launcher {@code ./lull} as a user starts it. */
 public final class LullProcess implements AutoCloseable {
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    /** On a machine that is busy with other things, the first command waits for a guard and its two companions. */
+    private static final Duration PATIENCE = Duration.ofSeconds(80);
 
     private final List<String> command;
     private final Process process;
