@@ -36,9 +36,9 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A snapshot's whole life, once for every call that it makes into the kernel, each time with that call failing: the
@@ -79,12 +79,14 @@ class SnapshotFaultsIT {
 
     private void wholeLife(Kernel kernel) throws IOException {
         try (Descriptor directory = kernel.openDirectory(origin);
-                PreparedSnapshot prepared = provider.apply(kernel)
-                        .prepare(new SnapshotRequest(
-                                SnapshotId.random(),
-                                Origin.of(kernel, directory),
-                                Duration.ofSeconds(20),
-                                false))) {
+                PreparedSnapshot prepared =
+                        provider.apply(kernel)
+                                .prepare(
+                                        new SnapshotRequest(
+                                                SnapshotId.random(),
+                                                Origin.of(kernel, directory),
+                                                Duration.ofSeconds(20),
+                                                false))) {
             intent = prepared.intent();
             prepared.settle();
             Snapshot snapshot = cut(directory, prepared);
@@ -99,9 +101,14 @@ class SnapshotFaultsIT {
 
     private void checkOnly(Kernel kernel) throws IOException {
         try (Descriptor directory = real.openDirectory(origin);
-                PreparedSnapshot prepared = provider.apply(real)
-                        .prepare(new SnapshotRequest(
-                                SnapshotId.random(), Origin.of(real, directory), Duration.ofSeconds(20), false))) {
+                PreparedSnapshot prepared =
+                        provider.apply(real)
+                                .prepare(
+                                        new SnapshotRequest(
+                                                SnapshotId.random(),
+                                                Origin.of(real, directory),
+                                                Duration.ofSeconds(20),
+                                                false))) {
             intent = prepared.intent();
             Snapshot snapshot = cut(directory, prepared);
             snapshot.makeDurable();
@@ -132,7 +139,9 @@ class SnapshotFaultsIT {
             if (intent != null) {
                 provider.apply(real).open(intent).delete();
             }
-            assertThat(state()).as("after a failure of %s, call %d", call, number).isEqualTo(before);
+            assertThat(state())
+                    .as("after a failure of %s, call %d", call, number)
+                    .isEqualTo(before);
         }
     }
 
@@ -145,16 +154,18 @@ class SnapshotFaultsIT {
         try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fd"))) {
             descriptors
                     .map(SnapshotFaultsIT::opened)
-                    .filter(file -> file.contains("/dev/loop")
-                            || file.contains(TestNamespace.current().scratch().toString()))
+                    .filter(file ->
+                            file.contains("/dev/loop")
+                                    || file.contains(TestNamespace.current().scratch().toString()))
                     .forEach(file -> state.add("open " + file));
         }
         state.add(TestNamespace.mountinfo());
-        state.add(Program.run("losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE")
-                .lines()
-                .filter(line -> line.contains(TestNamespace.current().scratch().toString()))
-                .sorted()
-                .collect(Collectors.joining("\n")));
+        state.add(
+                Program.run("losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE")
+                        .lines()
+                        .filter(line -> line.contains(TestNamespace.current().scratch().toString()))
+                        .sorted()
+                        .collect(Collectors.joining("\n")));
         return List.copyOf(state);
     }
 
