@@ -28,7 +28,10 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
     static Complaint of(Throwable e) {
         List<String> more = new ArrayList<>();
         for (Throwable suppressed : e.getSuppressed()) {
-            more.add(of(suppressed).message());
+            // An interrupt is how a plan is told to end, and nothing that went wrong.
+            if (!(suppressed instanceof InterruptedException)) {
+                more.add(of(suppressed).message());
+            }
         }
         return new Complaint(code(e), message(e), hint(e), List.copyOf(more));
     }
@@ -86,6 +89,11 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
                     case FreezeException freeze -> freeze.hint();
                     case SnapshotException snapshot -> snapshot.hint();
                     case BackupException backup -> backup.hint();
+                    // Nothing is wrong with the machine; what is may have told its cause.
+                    case PlanException.Cancelled cancelled ->
+                            cancelled.getCause() == null
+                                    ? Optional.of("")
+                                    : hint(cancelled.getCause());
                     case PlanException plan -> plan.hint();
                     case RuntimeException _, Error _ ->
                             Optional.of("please report it, with what LULL_DEBUG=1 prints");

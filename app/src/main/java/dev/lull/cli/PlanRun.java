@@ -7,6 +7,7 @@ import dev.lull.plan.Timeline;
 import java.io.Console;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -19,6 +20,7 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class PlanRun {
     private static final long LOOK_MILLIS = 100;
+    private static final Duration LAST_WORDS = Duration.ofMillis(500);
 
     private final Plan plan;
     private final PrintStream out;
@@ -51,7 +53,8 @@ final class PlanRun {
     }
 
     private void run() throws PlanException, FreezeException, IOException {
-        Thread giveUp = new Thread(this::giveUp, "give-up");
+        Thread runner = Thread.currentThread();
+        Thread giveUp = new Thread(() -> giveUp(runner), "give-up");
         Runtime.getRuntime().addShutdownHook(giveUp);
         Thread teller = Thread.ofPlatform().daemon().name("teller").start(this::tell);
         try {
@@ -64,10 +67,12 @@ final class PlanRun {
         }
     }
 
-    private void giveUp() {
+    private void giveUp(Thread runner) {
         plan.cancel("told to end", null);
         try {
             ended.await();
+            // Long enough for it to say what came of it; then it waits for us, in System.exit.
+            runner.join(LAST_WORDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

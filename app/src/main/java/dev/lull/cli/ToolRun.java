@@ -5,6 +5,7 @@ import dev.lull.plan.PlanException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 
@@ -37,7 +38,10 @@ final class ToolRun {
                     HoldCommand.CANNOT_RUN,
                     "cannot run " + program + ": it is not an executable file");
         }
-        return new ToolRun(words);
+        // It runs in the snapshot, where a relative name would mean another file, or none.
+        List<String> command = new ArrayList<>(words);
+        command.set(0, program.toAbsolutePath().toString());
+        return new ToolRun(List.copyOf(command));
     }
 
     /** Runs it to its end; an interrupt ends it. @return its status; 128 + signal if it was killed */

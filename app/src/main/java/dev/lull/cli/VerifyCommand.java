@@ -2,8 +2,12 @@ package dev.lull.cli;
 
 import dev.lull.backup.Archive;
 import dev.lull.backup.BackupException;
+import dev.lull.freeze.FreezeException;
 import dev.lull.plan.Host;
 import dev.lull.plan.Manifest;
+import dev.lull.plan.Plan;
+import dev.lull.plan.PlanException;
+import dev.lull.plan.Step;
 import dev.lull.snapshot.CheckReport;
 import dev.lull.snapshot.Snapshot;
 import dev.lull.snapshot.SnapshotId;
@@ -16,6 +20,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -64,7 +69,7 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private static List<String> checkFilesystems(Archive archive, Optional<Manifest> manifest)
-            throws CommandException, IOException {
+            throws CommandException, PlanException, FreezeException, IOException {
         Host host = ThisHost.open("verify", Optional.empty());
         List<String> checked = new ArrayList<>();
         List<Manifest.Filesystem> filesystems =
@@ -75,28 +80,41 @@ final class VerifyCommand implements Callable<Integer> {
                     archive.file() + ": its snapshots are not known",
                     "verify without --filesystem");
         }
+        List<Snapshot> snapshots = new ArrayList<>();
         for (Manifest.Filesystem one : filesystems) {
-            Snapshot snapshot = open(host, one);
-            Path scratch = Files.createTempDirectory("lull-check-");
-            try {
-                CheckReport report = snapshot.check(scratch);
-                if (!report.passed()) {
-                    throw new BackupException(
-                            "check",
-                            one.mountPoint(),
-                            "the filesystem in snapshot "
-                                    + one.snapshot()
-                                    + " is damaged, says "
-                                    + report.checked()
-                                    + ": "
-                                    + report.output().strip());
-                }
-                checked.add(one.mountPoint() + ": " + report.checked());
-            } finally {
-                Files.delete(scratch);
-            }
+            snapshots.add(open(host, one));
         }
+        // A check makes a clone and mounts it, which a plan takes back when the process is told to
+        // end.
+        Plan plan = new Plan();
+        for (Snapshot snapshot : snapshots) {
+            plan.add(Step.of("check " + snapshot.id(), () -> check(snapshot, checked)));
+        }
+        PlanRun.run(plan, new AtomicLong(), System.err, true);
         return checked;
+    }
+
+    private static String check(Snapshot snapshot, List<String> checked) throws IOException {
+        String origin = snapshot.record().mountPoint().toString();
+        Path scratch = Files.createTempDirectory("lull-check-");
+        try {
+            CheckReport report = snapshot.check(scratch);
+            if (!report.passed()) {
+                throw new BackupException(
+                        "check",
+                        origin,
+                        "the filesystem in snapshot "
+                                + snapshot.id()
+                                + " is damaged, says "
+                                + report.checked()
+                                + ": "
+                                + report.output().strip());
+            }
+            checked.add(origin + ": " + report.checked());
+        } finally {
+            Files.delete(scratch);
+        }
+        return "";
     }
 
     private static Snapshot open(Host host, Manifest.Filesystem one)

@@ -1,5 +1,6 @@
 package dev.lull.backup;
 
+import dev.lull.snapshot.SnapshotId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -20,6 +21,9 @@ public final class ArchiveTarget {
     private final Path directory;
     private final String name;
     private final @Nullable Object identity;
+
+    /** Of this run alone: one that writes an archive of the same name must not get ours. */
+    private final String run = SnapshotId.random().text();
 
     private ArchiveTarget(Path directory, String name, @Nullable Object identity) {
         this.directory = directory;
@@ -102,7 +106,7 @@ public final class ArchiveTarget {
     }
 
     Path temporary(String suffix) {
-        return directory.resolve("." + name + suffix + ".partial");
+        return directory.resolve("." + name + suffix + "." + run + ".partial");
     }
 
     /** @throws BackupException if the directory is not the one it was */

@@ -177,7 +177,9 @@ public final class Backup {
     }
 
     private String verifyArchive(LongConsumer progress) throws IOException, InterruptedException {
-        pending().verify(progress);
+        try (RoomWatch _ = RoomWatch.over(snapshots.taken(), plan)) {
+            pending().verify(progress);
+        }
         verified.add(
                 "archive read back: sha-256, zstd checksum, tar structure and "
                         + pending().sums().entries()
@@ -186,7 +188,13 @@ public final class Backup {
     }
 
     private String checkFilesystems() throws IOException {
-        SnapshotTree mounts = mounted();
+        try (RoomWatch _ = RoomWatch.over(snapshots.taken(), plan)) {
+            checkAll(mounted());
+        }
+        return "";
+    }
+
+    private void checkAll(SnapshotTree mounts) throws IOException {
         for (Taken taken : snapshots.taken()) {
             CheckReport report =
                     taken.snapshot().check(mounts.makeBeside("check-" + taken.snapshot().id()));
@@ -203,7 +211,6 @@ public final class Backup {
             }
             verified.add(what);
         }
-        return "";
     }
 
     private String finish() throws IOException {

@@ -189,6 +189,7 @@ public final class PendingArchive implements AutoCloseable {
      * @param progress is told how many bytes of the tar stream have gone by
      */
     public void verify(LongConsumer progress) throws BackupException, InterruptedException {
+        target.requireUnchanged();
         sums =
                 ArchiveReader.read(
                         target.temporary(ArchiveTarget.SUFFIX),
@@ -209,13 +210,15 @@ public final class PendingArchive implements AutoCloseable {
     public Archive commit(Manifest manifest) throws BackupException {
         Path temporaryManifest = target.temporary(ArchiveTarget.MANIFEST_SUFFIX);
         boolean named = false;
+        boolean moved = false;
         try {
             target.requireUnchanged();
             if (Files.exists(target.archive())) {
                 throw new BackupException(
                         "write archive",
                         target.archive().toString(),
-                        "somebody else made one of that name meanwhile");
+                        "somebody else made one of that name meanwhile",
+                        "choose another --name, and do not run two backups of one name at once");
             }
             writeDurably(temporaryManifest, manifest.toJson());
             Files.move(temporaryManifest, target.manifest(), StandardCopyOption.ATOMIC_MOVE);
@@ -224,8 +227,9 @@ public final class PendingArchive implements AutoCloseable {
                     target.temporary(ArchiveTarget.SUFFIX),
                     target.archive(),
                     StandardCopyOption.ATOMIC_MOVE);
-            committed = true;
+            moved = true;
             syncDirectory(target.directory());
+            committed = true;
             return new Archive(target.archive());
         } catch (BackupException e) {
             throw e;
@@ -233,6 +237,9 @@ public final class PendingArchive implements AutoCloseable {
             throw new BackupException("write archive", target.archive().toString(), e);
         } finally {
             if (!committed) {
+                if (moved) {
+                    deleteQuietly(target.archive());
+                }
                 deleteQuietly(temporaryManifest);
                 if (named) {
                     deleteQuietly(target.manifest());

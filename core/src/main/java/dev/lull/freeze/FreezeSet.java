@@ -151,7 +151,7 @@ public final class FreezeSet implements AutoCloseable {
                             .hint(
                                     "name "
                                             + mount.mountPoint()
-                                            + ", or use --any-path to freeze the whole filesystem that a path is on"));
+                                            + "; freeze, hold and fsfreeze take any path of it with --any-path"));
         }
         return mount;
     }

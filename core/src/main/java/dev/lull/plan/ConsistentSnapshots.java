@@ -327,11 +327,12 @@ public final class ConsistentSnapshots {
         }
         FreezeSet set = FreezeSet.open(host.kernel(), paths, false);
         toFreeze = set;
-        for (FreezeSet.Member member : set.members()) {
-            // The same path, opened again: what is frozen must be what was looked at.
-            if (frozen().noneMatch(r -> r.named().origin().device().equals(member.device()))) {
+        // The same paths, opened again: what is frozen must be what was looked at, and all of it.
+        for (Ready one : frozen().toList()) {
+            if (!set.contains(one.named().origin().device())) {
                 throw new PlanException.Refused(
-                        member.path() + " is not the filesystem that it was a moment ago",
+                        one.named().paths().getFirst()
+                                + " is not the filesystem that it was a moment ago",
                         "somebody mounts or unmounts there: try again when that is done");
             }
         }

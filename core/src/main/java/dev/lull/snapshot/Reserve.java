@@ -39,7 +39,7 @@ public record Reserve(int percent, long leastBytes) {
                             + " MiB are free and "
                             + (needed >> 20)
                             + " MiB must be: the origin's writes need new blocks while a snapshot shares the old ones",
-                    "make room, or lower the reserve");
+                    "make room there");
         }
         return needed;
     }

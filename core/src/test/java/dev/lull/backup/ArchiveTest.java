@@ -304,6 +304,32 @@ class ArchiveTest {
         assertThat(destination).isEmptyDirectory();
     }
 
+    /** A backup that is still written when the next of the same name begins must not take that one's bytes for its own. */
+    @Test
+    void twoOfOneNameDoNotMix() throws Exception {
+        try (PendingArchive first =
+                        PendingArchive.write(
+                                ArchiveSource.of(source),
+                                ArchiveTarget.in(destination, "same"),
+                                QUICK,
+                                _ -> {});
+                PendingArchive second =
+                        PendingArchive.write(
+                                new ArchiveSource(source, List.of(Path.of("-dash"))),
+                                ArchiveTarget.in(destination, "same"),
+                                QUICK,
+                                _ -> {})) {
+            Archive archive = first.commit(manifest(first));
+
+            assertThat(archive.verify(_ -> {}).entries()).isEqualTo(first.sums().entries());
+            assertThatThrownBy(() -> second.commit(manifest(second)))
+                    .isInstanceOf(BackupException.class)
+                    .hasMessageContaining("somebody else made one of that name");
+        }
+
+        assertThat(destination.toFile().list()).hasSize(2);
+    }
+
     @Test
     void neverReplacesAnArchive() throws Exception {
         backUp("mine");
