@@ -88,7 +88,7 @@ final class Demo {
         plan.add(Step.during("private mounts", this::mountState, () -> {}))
                 .add(Step.during("storage", this::makeStorage, this::unmakeStorage))
                 .add(Step.during("filesystem", this::makeFilesystem, this::unmountFilesystem))
-                .add(Step.during("guard", () -> "", this::stopGuard))
+                .add(Step.during("guard", this::startGuard, this::stopGuard))
                 .add(Step.during("watchdog", this::startWatchdog, this::stopWatchdog))
                 .add(Step.of("files", this::makeFiles))
                 .add(Step.during("writer", this::startWriter, this::stopWriter))
@@ -185,6 +185,12 @@ final class Demo {
             watchdog.say("w");
             watchdog.end();
         }
+    }
+
+    /** It would be started when it is needed, too, but would then be a part of the figures. */
+    private String startGuard() throws FreezeException {
+        GuardClient.connect(kernel).close();
+        return "";
     }
 
     /** The one of the demo's own: its socket is on the demo's own tmpfs. */

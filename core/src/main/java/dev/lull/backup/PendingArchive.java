@@ -307,6 +307,9 @@ public final class PendingArchive implements AutoCloseable {
     private static final class Compressor implements AutoCloseable {
         private static final int OUT = 1 << 20;
 
+        /** What one worker compresses at a time: zstd's choice at level 3, and an interrupt waits for no longer. */
+        private static final int JOB = 8 << 20;
+
         /** After so many bytes the disk is set to work, so that the fsync at the end has little left to do. */
         private static final long WRITEBACK = 64 << 20;
 
@@ -326,6 +329,7 @@ public final class PendingArchive implements AutoCloseable {
             this.channel = channel;
             zstd.setLevel(compression.level());
             zstd.setWorkers(compression.workers());
+            zstd.setJobSize(JOB);
             zstd.setChecksum(true);
         }
 

@@ -380,18 +380,37 @@ public final class ConsistentSnapshots {
         }
     }
 
-    private String take() throws IOException {
-        for (Ready one : ready) {
-            Snapshot snapshot = one.snapshot().take();
-            taken.add(
-                    new Taken(
-                            one.named().paths(),
-                            one.named().origin(),
-                            snapshot,
-                            one.snapshot().wantsFreeze(),
-                            one.leftOut()));
+    private String take() throws PlanException, FreezeException, IOException {
+        try {
+            for (Ready one : ready) {
+                Snapshot snapshot = one.snapshot().take();
+                taken.add(
+                        new Taken(
+                                one.named().paths(),
+                                one.named().origin(),
+                                snapshot,
+                                one.snapshot().wantsFreeze(),
+                                one.leftOut()));
+            }
+        } catch (IOException | RuntimeException | Error e) {
+            thawAfter(e);
+            throw e;
         }
         return "";
+    }
+
+    /** A snapshot that could not be taken: nobody need wait for its undoing, and the lost lease may be the reason. */
+    private void thawAfter(Throwable reason) throws PlanException.NotHeld {
+        try {
+            thaw();
+        } catch (FreezeException e) {
+            reason.addSuppressed(e);
+        }
+        if (outcome != null && !outcome.held()) {
+            PlanException.NotHeld lost = new PlanException.NotHeld(outcome, "they are thrown away");
+            lost.addSuppressed(reason);
+            throw lost;
+        }
     }
 
     private String thaw() throws FreezeException {
@@ -426,11 +445,16 @@ public final class ConsistentSnapshots {
         throw reason;
     }
 
-    /** The origins need not be open any more: their administrator may want to unmount them. */
+    /**
+     * The origins need not be open any more: their administrator may want to unmount them. What is there for the plan's
+     * sake stays recorded as being taken: if the run is killed, whoever finds it knows that it is nobody's.
+     */
     private String makeDurable() throws PlanException, FreezeException, IOException {
         for (Taken one : taken) {
             one.snapshot().makeDurable();
-            host.records().write(one.snapshot().record().with(SnapshotState.GOOD));
+            if (keep) {
+                host.records().write(one.snapshot().record().with(SnapshotState.GOOD));
+            }
         }
         durable = true;
         giveUpPrepared();
