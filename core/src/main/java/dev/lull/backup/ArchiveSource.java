@@ -8,11 +8,13 @@ import java.util.List;
  *
  * @param root the directory that the members are relative to
  * @param members what of it, relative to it; the empty path is all of it
+ * @param without what of them is left out with all below it, relative to the root likewise
  */
-public record ArchiveSource(Path root, List<Path> members) {
+public record ArchiveSource(Path root, List<Path> members, List<Path> without) {
     public ArchiveSource {
         root = root.toAbsolutePath().normalize();
         members = List.copyOf(members);
+        without = List.copyOf(without);
         if (members.isEmpty()) {
             throw new IllegalArgumentException("an archive of nothing");
         }
@@ -25,13 +27,26 @@ public record ArchiveSource(Path root, List<Path> members) {
 
     /** All of one directory: its contents are at the archive's top. */
     public static ArchiveSource of(Path directory) {
-        return new ArchiveSource(directory, List.of(Path.of("")));
+        return new ArchiveSource(directory, List.of(Path.of("")), List.of());
     }
 
-    /** The members as tar is told them. The dot keeps one that begins with a dash from being an option. */
+    /** The same without some of it. */
+    public ArchiveSource without(List<Path> leftOut) {
+        return new ArchiveSource(root, members, leftOut);
+    }
+
+    /** The members as tar is told them. */
     List<String> arguments() {
-        return members.stream()
-                .map(member -> member.toString().isEmpty() ? "." : "./" + member)
-                .toList();
+        return members.stream().map(ArchiveSource::argument).toList();
+    }
+
+    /** What is left out, as tar is told it. */
+    List<String> exclusions() {
+        return without.stream().map(ArchiveSource::argument).toList();
+    }
+
+    /** The dot keeps a name that begins with a dash from being an option. */
+    private static String argument(Path relative) {
+        return relative.toString().isEmpty() ? "." : "./" + relative;
     }
 }

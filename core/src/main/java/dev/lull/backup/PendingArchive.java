@@ -99,7 +99,8 @@ public final class PendingArchive implements AutoCloseable {
             FileChannel channel)
             throws IOException, InterruptedException {
         TarScanner scanner = new TarScanner(_ -> {});
-        try (TarProgram tar = TarProgram.create(source.root(), source.arguments());
+        try (TarProgram tar =
+                        TarProgram.create(source.root(), source.arguments(), source.exclusions());
                 Compressor compressor = new Compressor(channel, compression);
                 ChunkQueue queue =
                         new ChunkQueue(

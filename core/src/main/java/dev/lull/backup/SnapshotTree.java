@@ -5,7 +5,9 @@ import dev.lull.linux.KernelException;
 import dev.lull.linux.MountFlag;
 import dev.lull.plan.ConsistentSnapshots.Taken;
 import dev.lull.snapshot.MountedSnapshot;
+import dev.lull.snapshot.SnapshotProvider;
 import dev.lull.snapshot.Undo;
+import dev.lull.snapshot.btrfs.BtrfsProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +61,15 @@ final class SnapshotTree implements AutoCloseable {
     }
 
     private static ArchiveSource single(Taken taken, Path directory, Undo undo) throws IOException {
-        return ArchiveSource.of(mountOne(taken, directory.resolve("snapshot"), undo));
+        return ArchiveSource.of(mountOne(taken, directory.resolve("snapshot"), undo))
+                .without(notData(taken, Path.of("")));
+    }
+
+    /** Ours and no data: a snapshot of a btrfs subvolume shows the directory that it lies in. */
+    private static List<Path> notData(Taken taken, Path member) {
+        return taken.snapshot().record().provider().equals(BtrfsProvider.NAME)
+                ? List.of(member.resolve(SnapshotProvider.DIRECTORY))
+                : List.of();
     }
 
     private static Path mountOne(Taken taken, Path target, Undo undo) throws IOException {
@@ -82,13 +92,15 @@ final class SnapshotTree implements AutoCloseable {
                                         taken -> taken.origin().mountPoint().getNameCount()))
                         .toList();
         List<Path> members = new ArrayList<>();
+        List<Path> without = new ArrayList<>();
         for (Taken taken : upperFirst) {
             Path top = mountOne(taken, directory.resolve(taken.snapshot().id().text()), undo);
             Path member = Path.of("/").relativize(taken.origin().mountPoint());
             bind(kernel, top, makeDirectories(root, member, undo), undo);
             members.add(member);
+            without.addAll(notData(taken, member));
         }
-        return new ArchiveSource(root, members);
+        return new ArchiveSource(root, members, without);
     }
 
     private static Path makeDirectories(Path root, Path member, Undo undo) throws IOException {

@@ -1,6 +1,5 @@
 package dev.lull.backup;
 
-import dev.lull.snapshot.SnapshotProvider;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -40,8 +39,10 @@ final class TarProgram implements AutoCloseable {
      *
      * @param root the directory that the members are relative to
      * @param members names in it, each beginning with a dot
+     * @param without names in it that are left out, each beginning with a dot
      */
-    static TarProgram create(Path root, List<String> members) throws IOException {
+    static TarProgram create(Path root, List<String> members, List<String> without)
+            throws IOException {
         List<String> command = options("--create");
         // Without the process id that GNU tar would put into the name: it tells nobody anything and
         // costs compression.
@@ -55,11 +56,10 @@ final class TarProgram implements AutoCloseable {
         // of KiB.
         command.add("--blocking-factor=512");
         command.add("--directory=" + root);
-        // Ours and no data: a snapshot of a btrfs subvolume shows the directory that it lies in.
         command.add("--anchored");
         command.add("--no-wildcards");
-        for (String member : members) {
-            command.add("--exclude=" + member + "/" + SnapshotProvider.DIRECTORY);
+        for (String path : without) {
+            command.add("--exclude=" + path);
         }
         command.add("--");
         command.addAll(members);

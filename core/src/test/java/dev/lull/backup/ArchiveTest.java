@@ -63,13 +63,14 @@ class ArchiveTest {
     }
 
     @Test
-    void theDirectoryOfSnapshotsIsLeftOut() throws Exception {
+    void onlyWhatIsNamedIsLeftOut() throws Exception {
         Files.createDirectories(source.resolve(".lull/aaaaaaaaaa"));
         Files.createDirectories(source.resolve("a/.lull"));
         Files.writeString(source.resolve("a/.lulled"), "x");
         List<TarEntry> entries = new ArrayList<>();
 
-        backUp("names").list(entries::add);
+        backUp("names", ArchiveSource.of(source).without(List.of(Path.of(".lull"))))
+                .list(entries::add);
 
         assertThat(entries)
                 .extracting(TarEntry::name)
@@ -228,7 +229,8 @@ class ArchiveTest {
 
     @Test
     void severalDirectoriesLieBelowTheirPaths() throws Exception {
-        ArchiveSource both = new ArchiveSource(source, List.of(Path.of("a/b"), Path.of("-dash")));
+        ArchiveSource both =
+                new ArchiveSource(source, List.of(Path.of("a/b"), Path.of("-dash")), List.of());
         List<TarEntry> entries = new ArrayList<>();
 
         backUp("two", both).list(entries::add);
@@ -315,7 +317,7 @@ class ArchiveTest {
                                 _ -> {});
                 PendingArchive second =
                         PendingArchive.write(
-                                new ArchiveSource(source, List.of(Path.of("-dash"))),
+                                new ArchiveSource(source, List.of(Path.of("-dash")), List.of()),
                                 ArchiveTarget.in(destination, "same"),
                                 QUICK,
                                 _ -> {})) {
