@@ -1,7 +1,6 @@
 /** Consistent backups of live Linux filesystems, with a freeze that always thaws. */
 module dev.lull.core {
     requires com.github.luben.zstd_jni;
-    requires org.apache.commons.compress;
     requires static transitive org.jspecify;
     requires tools.jackson.core;
 

@@ -31,6 +31,8 @@ final class PlanRun {
     private int told;
     private boolean progressShown;
 
+    // Since JDK 25 there is none again where stdin and stdout are no terminal, as cron has it.
+    @SuppressWarnings("SystemConsoleNull")
     private PlanRun(Plan plan, AtomicLong progress, PrintStream out, boolean quiet) {
         this.plan = plan;
         this.progress = progress;
