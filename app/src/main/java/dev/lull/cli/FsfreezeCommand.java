@@ -38,6 +38,7 @@ final class FsfreezeCommand implements Callable<Integer> {
                 names = {"-u", "--unfreeze"},
                 required = true,
                 description = "thaw it, whoever froze it")
+        @SuppressWarnings("UnusedVariable") // not to freeze is to thaw
         private boolean unfreeze;
     }
 

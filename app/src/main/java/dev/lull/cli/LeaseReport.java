@@ -26,7 +26,11 @@ final class LeaseReport {
 
     private LeaseReport() {}
 
-    /** The guard's leases. @param status empty if no guard runs, which then has none */
+    /**
+     * The guard's leases.
+     *
+     * @param status empty if no guard runs, which then has none
+     */
     static void status(PrintStream out, Optional<Reply.GuardStatus> status, boolean json) {
         if (json) {
             json(out, generator -> write(generator, status));

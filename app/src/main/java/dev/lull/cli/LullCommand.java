@@ -66,9 +66,9 @@ final class LullCommand implements Runnable {
         CommandLine lull = new CommandLine(new LullCommand());
         lull.setExecutionStrategy(LullCommand::execute);
         lull.setExecutionExceptionHandler((e, _, _) -> fail(e));
-        lull.setParameterExceptionHandler((e, words) -> refuse(e, words));
-        lull.setOut(new PrintWriter(System.out, true));
-        lull.setErr(new PrintWriter(System.err, true));
+        lull.setParameterExceptionHandler((e, _) -> refuse(e));
+        lull.setOut(new PrintWriter(System.out, true, System.out.charset()));
+        lull.setErr(new PrintWriter(System.err, true, System.err.charset()));
         return lull.execute(giveTail(lull, args));
     }
 
@@ -111,7 +111,7 @@ final class LullCommand implements Runnable {
         return Complaint.of(e).tell(System.err).status();
     }
 
-    private static int refuse(ParameterException e, String[] args) {
+    private static int refuse(ParameterException e) {
         CommandSpec spec = e.getCommandLine().getCommandSpec();
         String message = String.valueOf(e.getMessage());
         String text = message.replaceFirst("^Error: ", "");

@@ -27,7 +27,7 @@ final class Signals {
                         boolean known =
                                 name.equals("INT") && child.isDone() && inForeground(kernel);
                         if (!known) {
-                            child.thenAccept(pid -> send(kernel, pid, signal.getNumber()));
+                            var _ = child.thenAccept(pid -> send(kernel, pid, signal.getNumber()));
                         }
                     });
         }

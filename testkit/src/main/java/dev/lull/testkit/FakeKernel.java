@@ -542,6 +542,7 @@ public final class FakeKernel implements Kernel {
         }
     }
 
+    @SuppressWarnings("ReferenceEquality") // the mount itself, not one that is like it
     @Override
     public void unmount(Path target, boolean lazily) throws KernelException {
         synchronized (world) {

@@ -242,6 +242,7 @@ public final class FakeProcess {
                 : Optional.of(new ThreadStatus(stateOf(thread), startTicks, false));
     }
 
+    @SuppressWarnings("ReferenceEquality") // which thread it is, not what it is like
     private char stateOf(@Nullable Thread thread) {
         if (stopped) {
             return 'T';

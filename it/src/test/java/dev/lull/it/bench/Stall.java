@@ -151,7 +151,7 @@ final class Stall {
         }
 
         private void take(String line) {
-            String[] times = line.split(" ");
+            String[] times = line.split(" ", -1);
             stalls.add(new long[] {Long.parseLong(times[0]), Long.parseLong(times[1])});
         }
 
