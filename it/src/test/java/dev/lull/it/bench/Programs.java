@@ -24,7 +24,8 @@ final class Programs {
     static String run(String... command) throws IOException, InterruptedException {
         Path errors = Bench.scratch().resolve("errors");
         Process process = new ProcessBuilder(command).redirectError(errors.toFile()).start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+        String output =
+                new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
         int status = process.waitFor();
         if (status != 0) {
             throw new IOException(
