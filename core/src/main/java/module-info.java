@@ -14,6 +14,4 @@ module dev.lull.core {
     exports dev.lull.snapshot.btrfs;
     exports dev.lull.snapshot.command;
     exports dev.lull.snapshot.reflink;
-
-// Each package is exported as soon as it has a type: javac refuses an empty one.
 }

@@ -1,6 +1,7 @@
 package dev.lull.cli;
 
 import dev.lull.guard.Wire;
+import java.lang.module.ModuleDescriptor;
 import picocli.CommandLine.IVersionProvider;
 
 /** What {@code lull --version} says. */
@@ -13,9 +14,9 @@ final class Version implements IVersionProvider {
         };
     }
 
-    /** From the jar's manifest. */
+    /** From the module's descriptor; on a class path there is none. */
     static String number() {
-        String version = Version.class.getPackage().getImplementationVersion();
-        return version == null ? "development" : version;
+        ModuleDescriptor module = Version.class.getModule().getDescriptor();
+        return module == null ? "development" : module.rawVersion().orElse("development");
     }
 }

@@ -4,6 +4,7 @@ import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.LinuxKernel;
 import java.io.IOException;
+import java.lang.module.ModuleDescriptor;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -95,9 +96,9 @@ public final class Guard {
         System.out.flush();
     }
 
-    /** The version to tell, from the jar's manifest. */
+    /** The version to tell, from the module's descriptor. */
     static String version() {
-        String version = Guard.class.getPackage().getImplementationVersion();
-        return version == null ? "development" : version;
+        ModuleDescriptor module = Guard.class.getModule().getDescriptor();
+        return module == null ? "development" : module.rawVersion().orElse("development");
     }
 }
