@@ -100,8 +100,7 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
         if (words != null) {
             return ToolRun.status(() -> runTool(words));
         }
-        Host host = ThisHost.open("backup", snapshots.script());
-        Backup backup = backup(host);
+        Backup backup = backup(host());
         AtomicLong progress = new AtomicLong();
         Plan plan = backup.archive(target(), compression(), !noVerify, progress::set);
         ExitCode code = ExitCode.DONE;
@@ -113,6 +112,12 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
         Archive archive = backup.archive().orElseThrow();
         tell(archive, System.out);
         return code.status();
+    }
+
+    private Host host() throws CommandException, IOException {
+        Host host = ThisHost.open("backup", snapshots.script());
+        KilledRuns.cleanUp(host, System.err, output.quiet);
+        return host;
     }
 
     private Backup backup(Host host) throws CommandException {
@@ -129,7 +134,7 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
                     "a tool and an archive", "name a TOOL after --, or a destination with --to");
         }
         ToolRun run = ToolRun.of(words);
-        Backup backup = backup(ThisHost.open("backup", snapshots.script()));
+        Backup backup = backup(host());
         Plan plan = backup.tool(run::run);
         PlanRun.run(plan, new AtomicLong(), System.err, output.quiet || output.json);
         return backup.toolStatus().orElseThrow();

@@ -68,6 +68,9 @@ final class Demo {
     private @Nullable Archive archive;
     private @Nullable MountedSnapshot mounted;
     private List<Taken> taken = List.of();
+    private Stalls before = Stalls.NONE;
+    private Stalls during = Stalls.NONE;
+    private String manifest = "null";
 
     private Demo(Host host, List<String> ownCommand, PrintStream out) {
         this.host = host;
@@ -76,12 +79,35 @@ final class Demo {
         this.out = out;
     }
 
-    /** @param ownCommand starts lull with the command {@code demo} */
-    static ExitCode run(List<String> ownCommand)
+    /**
+     * @param ownCommand starts lull with the command {@code demo}
+     * @param json whether stdout gets JSON, and stderr what goes on
+     */
+    static ExitCode run(List<String> ownCommand, boolean json)
             throws CommandException, PlanException, FreezeException, IOException {
         Host host = ThisHost.open("demo", Optional.empty());
-        new Demo(host, ownCommand, System.out).run();
+        Demo demo = new Demo(host, ownCommand, json ? System.err : System.out);
+        demo.run();
+        if (json) {
+            demo.tell(System.out);
+        }
         return ExitCode.DONE;
+    }
+
+    private void tell(PrintStream to) {
+        JsonOutput.print(
+                to,
+                json -> {
+                    json.writeStartObject();
+                    json.writeNumberProperty("longestWriteNanos", during.longest().toNanos());
+                    json.writeNumberProperty("writes", during.writes());
+                    json.writeNumberProperty("longestWriteBeforeNanos", before.longest().toNanos());
+                    json.writeBooleanProperty("verified", true);
+                    json.writeBooleanProperty("restoredEqual", true);
+                    json.writeName("manifest");
+                    json.writeRawValue(manifest.strip());
+                    json.writeEndObject();
+                });
     }
 
     private void run() throws PlanException, FreezeException, IOException {
@@ -266,7 +292,7 @@ final class Demo {
     // ---- the job
 
     private String backUp() throws PlanException, FreezeException, IOException {
-        Stalls before = Stalls.of(writer().ask());
+        before = Stalls.of(writer().ask());
         Backup backup =
                 new Backup(
                         host,
@@ -293,9 +319,11 @@ final class Demo {
         } finally {
             taken = backup.taken();
         }
-        Stalls during = Stalls.of(writer().ask());
+        during = Stalls.of(writer().ask());
         archive = backup.archive().orElseThrow();
-        Manifest.Archive sums = archive.manifest().flatMap(Manifest::archive).orElseThrow();
+        Manifest written = archive.manifest().orElseThrow();
+        manifest = written.toJson();
+        Manifest.Archive sums = written.archive().orElseThrow();
         out.println();
         fact(
                 "frozen for",
@@ -373,6 +401,8 @@ final class Demo {
 
     /** What the writer says of its writes since it was last asked. */
     private record Stalls(Duration longest, long writes) {
+        static final Stalls NONE = new Stalls(Duration.ZERO, 0);
+
         static Stalls of(String answer) throws IOException {
             String[] words = answer.split(" ", -1);
             if (words.length != 2) {

@@ -37,6 +37,9 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--no-install", description = "install nothing; fail if something is missing")
     private boolean noInstall;
 
+    @Option(names = "--json", description = "print JSON; what goes on is told on stderr")
+    private boolean json;
+
     @Spec private @Nullable CommandSpec spec;
 
     @Override
@@ -47,6 +50,9 @@ final class DemoCommand implements Callable<Integer> {
         List<String> command = new ArrayList<>(DemoPrograms.command("unshare"));
         command.addAll(List.of("--mount", "--propagation", "private", "--"));
         command.addAll(OwnCommand.line(spec, "demo", "inside", mountNamespace()));
+        if (json) {
+            command.add("--json");
+        }
         return runToItsEnd(command);
     }
 
@@ -86,6 +92,9 @@ final class DemoCommand implements Callable<Integer> {
         @Parameters(description = "the mount namespace outside")
         private String outside = "";
 
+        @Option(names = "--json")
+        private boolean json;
+
         @Spec private @Nullable CommandSpec spec;
 
         @Override
@@ -94,7 +103,7 @@ final class DemoCommand implements Callable<Integer> {
                 throw CommandException.usage(
                         "this is not a mount namespace of its own", "run lull demo");
             }
-            return Demo.run(OwnCommand.line(spec, "demo")).status();
+            return Demo.run(OwnCommand.line(spec, "demo"), json).status();
         }
     }
 

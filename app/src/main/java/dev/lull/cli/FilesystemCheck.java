@@ -19,25 +19,10 @@ import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Collectors;
 
 /** What {@code doctor} looks at for one path. Changes nothing. */
 final class FilesystemCheck {
-    /** Those that have freeze_fs or unfreeze_fs in their super_operations. */
-    static final Set<String> FREEZABLE =
-            Set.of(
-                    "btrfs",
-                    "ext2",
-                    "ext3",
-                    "ext4",
-                    "f2fs",
-                    "jfs",
-                    "nilfs2",
-                    "reiserfs",
-                    "xfs",
-                    "gfs2");
-
     private static final Path SWAPS = Path.of("/proc/swaps");
 
     private final Kernel kernel;
@@ -90,12 +75,10 @@ final class FilesystemCheck {
     }
 
     private void type(Filesystem filesystem) {
-        if (!FREEZABLE.contains(filesystem.type())) {
+        if (!Filesystem.canFreeze(filesystem.type())) {
             findings.add(
                     Finding.bad(
-                            about,
-                            filesystem.type() + " cannot be frozen",
-                            "btrfs, ext2, ext3, ext4, f2fs, jfs, nilfs2 and xfs can"));
+                            about, filesystem.type() + " cannot be frozen", Filesystem.FREEZABLE));
         } else if (filesystem.readOnly()) {
             findings.add(
                     Finding.note(about, "is read-only: a freeze sets a mark, and stops nobody"));

@@ -2,6 +2,7 @@ package dev.lull.cli;
 
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
+import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
@@ -73,7 +74,7 @@ final class FreezeProbe {
     private Map<DeviceNumber, Mount> candidates() throws KernelException {
         Map<DeviceNumber, Mount> candidates = new LinkedHashMap<>();
         for (Mount mount : kernel.mounts()) {
-            if (FilesystemCheck.FREEZABLE.contains(mount.type())
+            if (Filesystem.canFreeze(mount.type())
                     && !mount.superblockReadOnly()
                     && !mount.options().contains("ro")
                     && !candidates.containsKey(mount.device())

@@ -8,6 +8,7 @@ import dev.lull.linux.Descriptor;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,6 +40,7 @@ final class MachineCheck {
         check.hungTasks();
         check.cgroup();
         check.guard();
+        check.killedRuns();
         return check.findings;
     }
 
@@ -203,6 +205,21 @@ final class MachineCheck {
         }
         for (String text : status.warnings()) {
             findings.add(Finding.warning(MACHINE, "the guard: " + text, ""));
+        }
+    }
+
+    private void killedRuns() {
+        if (kernel.effectiveUser() != 0) {
+            return;
+        }
+        try {
+            for (String run : KilledRuns.find(ThisHost.open("doctor", Optional.empty()))) {
+                findings.add(
+                        Finding.warning(
+                                MACHINE, run, "the next lull backup or snapshot removes it"));
+            }
+        } catch (CommandException | IOException e) {
+            findings.add(Finding.warning(MACHINE, Complaint.of(e).message(), ""));
         }
     }
 

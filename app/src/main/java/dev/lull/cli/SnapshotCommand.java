@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -71,6 +72,7 @@ final class SnapshotCommand implements Callable<Integer> {
         @Override
         public Integer call() throws Exception {
             Host host = ThisHost.open("snapshot", options.script());
+            KilledRuns.cleanUp(host, System.err, output.quiet);
             ConsistentSnapshots snapshots = new ConsistentSnapshots(host, options.order(paths));
             snapshots.keep();
             Plan plan = new Plan();
@@ -176,6 +178,8 @@ final class SnapshotCommand implements Callable<Integer> {
         @Parameters(index = "1", paramLabel = "DIR", description = "an existing directory")
         private @Nullable Path directory;
 
+        @Mixin private OutputOptions output = new OutputOptions();
+
         @Override
         public Integer call() throws Exception {
             Host host = ThisHost.open("snapshot", Optional.empty());
@@ -192,8 +196,24 @@ final class SnapshotCommand implements Callable<Integer> {
                 }
                 throw e;
             }
-            System.out.println(Plain.text(mounted.path().toString()));
+            tell(snapshot, mounted.path());
             return ExitCode.DONE.status();
+        }
+
+        private void tell(Snapshot snapshot, Path path) {
+            if (!output.json) {
+                System.out.println(Plain.text(path.toString()));
+                return;
+            }
+            JsonOutput.print(
+                    System.out,
+                    json -> {
+                        json.writeStartObject();
+                        json.writeStringProperty("id", snapshot.id().text());
+                        json.writeStringProperty("state", snapshot.record().state().word());
+                        json.writeStringProperty("path", path.toString());
+                        json.writeEndObject();
+                    });
         }
     }
 
@@ -233,15 +253,27 @@ final class SnapshotCommand implements Callable<Integer> {
                 description = "the snapshots, see lull snapshot list")
         private List<String> ids = List.of();
 
+        @Mixin private OutputOptions output = new OutputOptions();
+
         @Override
         public Integer call() throws Exception {
             Host host = ThisHost.open("snapshot", Optional.empty());
+            List<SnapshotRecord> named = new ArrayList<>();
             for (String id : ids) {
-                SnapshotRecord found = find(host, id);
-                host.providers().open(found).delete();
-                host.records().delete(found.id());
+                named.add(find(host, id));
             }
-            return ExitCode.DONE.status();
+            KilledRuns.cleanUp(host, System.err, output.quiet);
+            ExitCode code = ExitCode.DONE;
+            for (SnapshotRecord one : named) {
+                try {
+                    host.providers().open(one).delete();
+                    host.records().delete(one.id());
+                } catch (IOException e) {
+                    // The others can go all the same.
+                    code = Complaint.of(e).tell(System.err);
+                }
+            }
+            return code.status();
         }
     }
 }

@@ -4,6 +4,7 @@ import dev.lull.freeze.Freezer;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.LinuxKernel;
 import dev.lull.plan.Host;
+import dev.lull.plan.RunJournals;
 import dev.lull.snapshot.Reserve;
 import dev.lull.snapshot.SnapshotProviders;
 import dev.lull.snapshot.SnapshotRecords;
@@ -33,6 +34,7 @@ final class ThisHost {
                 Freezer.system().named(program),
                 providers(kernel, script),
                 new SnapshotRecords(SnapshotRecords.DEFAULT_DIRECTORY),
+                new RunJournals(kernel, RunJournals.DEFAULT_DIRECTORY),
                 Version.number());
     }
 

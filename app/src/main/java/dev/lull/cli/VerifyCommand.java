@@ -1,12 +1,14 @@
 package dev.lull.cli;
 
 import dev.lull.backup.Archive;
+import dev.lull.backup.Backup;
 import dev.lull.backup.BackupException;
 import dev.lull.freeze.FreezeException;
 import dev.lull.plan.Host;
 import dev.lull.plan.Manifest;
 import dev.lull.plan.Plan;
 import dev.lull.plan.PlanException;
+import dev.lull.plan.RunJournal;
 import dev.lull.plan.Step;
 import dev.lull.snapshot.CheckReport;
 import dev.lull.snapshot.Snapshot;
@@ -86,17 +88,23 @@ final class VerifyCommand implements Callable<Integer> {
         }
         // A check makes a clone and mounts it, which a plan takes back when the process is told to
         // end.
-        Plan plan = new Plan();
+        RunJournal journal = host.journals().begin("verify");
+        Plan plan =
+                new Plan()
+                        .add(
+                                Step.during(
+                                        "journal", () -> journal.words(), () -> journal.end(host)));
         for (Snapshot snapshot : snapshots) {
-            plan.add(Step.of("check " + snapshot.id(), () -> check(snapshot, checked)));
+            plan.add(Step.of("check " + snapshot.id(), () -> check(snapshot, journal, checked)));
         }
         PlanRun.run(plan, new AtomicLong(), System.err, true);
         return checked;
     }
 
-    private static String check(Snapshot snapshot, List<String> checked) throws IOException {
+    private static String check(Snapshot snapshot, RunJournal journal, List<String> checked)
+            throws IOException {
         String origin = snapshot.record().mountPoint().toString();
-        Path scratch = Files.createTempDirectory("lull-check-");
+        Path scratch = journal.makeMountDirectory(Backup.MOUNTS);
         try {
             CheckReport report = snapshot.check(scratch);
             if (!report.passed()) {

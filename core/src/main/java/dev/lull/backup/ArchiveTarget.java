@@ -1,12 +1,15 @@
 package dev.lull.backup;
 
+import dev.lull.plan.Leftover;
 import dev.lull.snapshot.SnapshotId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -107,6 +110,14 @@ public final class ArchiveTarget {
 
     Path temporary(String suffix) {
         return directory.resolve("." + name + suffix + "." + run + ".partial");
+    }
+
+    /** What there may be of an archive that was not finished. The manifest gets its name before the archive does. */
+    List<Leftover> leftovers() {
+        return List.of(
+                new Leftover.Partial(temporary(SUFFIX), Optional.empty()),
+                new Leftover.Partial(temporary(MANIFEST_SUFFIX), Optional.empty()),
+                new Leftover.Partial(manifest(), Optional.of(archive())));
     }
 
     /** @throws BackupException if the directory is not the one it was */

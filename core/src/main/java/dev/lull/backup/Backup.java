@@ -4,6 +4,7 @@ import dev.lull.freeze.Outcome;
 import dev.lull.plan.ConsistentSnapshots;
 import dev.lull.plan.ConsistentSnapshots.Taken;
 import dev.lull.plan.Host;
+import dev.lull.plan.Leftover;
 import dev.lull.plan.Manifest;
 import dev.lull.plan.Plan;
 import dev.lull.plan.PlanException;
@@ -142,7 +143,9 @@ public final class Backup {
     }
 
     private String mount() throws IOException {
-        tree = SnapshotTree.mount(host.kernel(), options.mounts(), snapshots.taken());
+        tree =
+                SnapshotTree.mount(
+                        host.kernel(), options.mounts(), snapshots.journal(), snapshots.taken());
         return "";
     }
 
@@ -159,6 +162,9 @@ public final class Backup {
     private String writeArchive(
             ArchiveTarget target, Compression compression, LongConsumer progress)
             throws IOException, InterruptedException {
+        for (Leftover partial : target.leftovers()) {
+            snapshots.journal().add(partial);
+        }
         try (RoomWatch _ = RoomWatch.over(snapshots.taken(), plan)) {
             pending = PendingArchive.write(mounted().source(), target, compression, progress);
         }

@@ -4,6 +4,7 @@ import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.MountFlag;
 import dev.lull.plan.ConsistentSnapshots.Taken;
+import dev.lull.plan.RunJournal;
 import dev.lull.snapshot.MountedSnapshot;
 import dev.lull.snapshot.SnapshotProvider;
 import dev.lull.snapshot.Undo;
@@ -11,7 +12,6 @@ import dev.lull.snapshot.btrfs.BtrfsProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -35,19 +35,14 @@ final class SnapshotTree implements AutoCloseable {
      * Mounts them.
      *
      * @param parent where to make the private directory; itself made if it is not there
+     * @param journal is told of the directory before it is made
      * @throws IOException if it could not be done; nothing is left then
      */
-    static SnapshotTree mount(Kernel kernel, Path parent, List<Taken> snapshots)
+    static SnapshotTree mount(Kernel kernel, Path parent, RunJournal journal, List<Taken> snapshots)
             throws IOException {
         Undo undo = new Undo();
         try {
-            Files.createDirectories(
-                    parent,
-                    PosixFilePermissions.asFileAttribute(
-                            PosixFilePermissions.fromString("rwx------")));
-            // Made with mode 0700: the snapshot has set-user-id programs and files that were made
-            // unreadable since.
-            Path directory = Files.createTempDirectory(parent, "mnt-");
+            Path directory = journal.makeMountDirectory(parent);
             undo.add(() -> Files.deleteIfExists(directory));
             ArchiveSource source =
                     snapshots.size() == 1

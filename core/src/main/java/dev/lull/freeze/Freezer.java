@@ -65,6 +65,11 @@ public final class Freezer {
         return new Freezer(kernel, directory, program);
     }
 
+    /** What it calls itself. */
+    public String program() {
+        return program;
+    }
+
     /**
      * Arms and freezes at once.
      *

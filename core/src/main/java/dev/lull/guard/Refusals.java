@@ -3,6 +3,7 @@ package dev.lull.guard;
 import dev.lull.guard.Reply.Failure;
 import dev.lull.lease.End;
 import dev.lull.linux.Errno;
+import dev.lull.linux.Filesystem;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -145,9 +146,7 @@ final class Refusals {
                                     + filesystem.path()
                                     + " thaws it");
             case "EOPNOTSUPP" ->
-                    Optional.of(
-                            filesystem.type()
-                                    + " cannot freeze; btrfs, ext2, ext3, ext4, f2fs, jfs, nilfs2 and xfs can");
+                    Optional.of(filesystem.type() + " cannot freeze; " + Filesystem.FREEZABLE);
             default -> Optional.empty();
         };
     }

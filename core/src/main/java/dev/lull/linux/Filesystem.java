@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * One mounted superblock, as a descriptor reaches it.
@@ -29,6 +30,32 @@ public record Filesystem(
         long mountId,
         long uniqueMountId,
         Optional<String> uuid) {
+
+    /** Which those are, for a hint. */
+    public static final String FREEZABLE = "btrfs, ext2, ext3, ext4, f2fs, jfs, nilfs2 and xfs can";
+
+    /** Those that have freeze_fs or freeze_super in their super_operations. */
+    private static final Set<String> FREEZABLE_TYPES =
+            Set.of(
+                    "btrfs",
+                    "ext2",
+                    "ext3",
+                    "ext4",
+                    "f2fs",
+                    "gfs2",
+                    "jfs",
+                    "nilfs2",
+                    "reiserfs",
+                    "xfs");
+
+    /**
+     * Whether FIFREEZE is known to work on filesystems of that type; on others it answers EOPNOTSUPP.
+     *
+     * @param type as mountinfo has it
+     */
+    public static boolean canFreeze(String type) {
+        return FREEZABLE_TYPES.contains(type);
+    }
 
     /** The filesystem that a file or directory lies on, with the mounts of this mount namespace. */
     public static Filesystem of(Kernel kernel, Descriptor file) throws KernelException {

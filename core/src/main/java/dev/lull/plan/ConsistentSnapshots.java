@@ -1,6 +1,7 @@
 package dev.lull.plan;
 
 import dev.lull.freeze.ArmedLease;
+import dev.lull.freeze.CannotFreezeException;
 import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.FreezeOption;
 import dev.lull.freeze.FreezeSet;
@@ -8,6 +9,7 @@ import dev.lull.freeze.Lease;
 import dev.lull.freeze.Outcome;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
+import dev.lull.linux.Filesystem;
 import dev.lull.linux.Mount;
 import dev.lull.snapshot.NestedMounts;
 import dev.lull.snapshot.Origin;
@@ -18,6 +20,7 @@ import dev.lull.snapshot.SnapshotId;
 import dev.lull.snapshot.SnapshotProvider;
 import dev.lull.snapshot.SnapshotRequest;
 import dev.lull.snapshot.SnapshotState;
+import dev.lull.snapshot.Undo;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -77,6 +80,8 @@ public final class ConsistentSnapshots {
     private final List<Named> origins = new ArrayList<>();
     private final List<Ready> ready = new ArrayList<>();
     private final List<Taken> taken = new ArrayList<>();
+    private final List<SnapshotId> begun = new ArrayList<>();
+    private @Nullable RunJournal journal;
     private @Nullable FreezeSet named;
     private @Nullable FreezeSet toFreeze;
     private @Nullable ArmedLease armed;
@@ -112,7 +117,20 @@ public final class ConsistentSnapshots {
      * this and {@link #addTo}.
      */
     public void addOpening(Plan plan) {
-        plan.add(Step.during("open", this::open, this::close));
+        plan.add(Step.during("open", this::open, this::end));
+    }
+
+    /**
+     * What the run has begun is written down here. Once the first step has run.
+     *
+     * @throws IllegalStateException before that
+     */
+    public RunJournal journal() {
+        RunJournal begun = journal;
+        if (begun == null) {
+            throw new IllegalStateException("the plan has not begun");
+        }
+        return begun;
     }
 
     /** Adds the steps from prepare to durable snapshots. */
@@ -148,6 +166,7 @@ public final class ConsistentSnapshots {
     }
 
     private String open() throws PlanException, FreezeException, IOException {
+        journal = host.journals().begin(host.freezer().program());
         FreezeSet set = FreezeSet.open(host.kernel(), order.paths(), false);
         named = set;
         for (FreezeSet.Member member : set.members()) {
@@ -183,24 +202,32 @@ public final class ConsistentSnapshots {
         }
     }
 
+    /** After every other undo: the journal goes if they left nothing. */
+    private void end() throws FreezeException, IOException {
+        Undo undo = new Undo();
+        if (journal != null) {
+            undo.add(() -> journal().end(host));
+        }
+        try {
+            close();
+        } catch (FreezeException e) {
+            undo.runAfter(e);
+            throw e;
+        }
+        undo.run();
+    }
+
     private String prepare() throws PlanException, FreezeException, IOException {
         List<Mount> mounts = host.kernel().mounts();
         for (Named origin : origins) {
             List<Path> nested = nested(origin.origin(), mounts);
-            SnapshotProvider provider = provider(origin.origin());
-            PreparedSnapshot prepared =
-                    provider.prepare(
-                            new SnapshotRequest(
-                                    SnapshotId.random(),
-                                    origin.origin(),
-                                    timeout(),
-                                    order.oneFilesystem()));
+            SnapshotProvider provider = provider(origin);
+            PreparedSnapshot prepared = prepare(provider, origin.origin());
             List<Path> leftOut =
                     Stream.concat(nested.stream(), prepared.intent().leftOut().stream())
                             .distinct()
                             .toList();
             ready.add(new Ready(origin, prepared, leftOut));
-            host.records().write(prepared.intent());
         }
         requireOneAtMostUnfrozen();
         requireTargetsOutside();
@@ -211,14 +238,24 @@ public final class ConsistentSnapshots {
                 .collect(Collectors.joining(", "));
     }
 
+    private PreparedSnapshot prepare(SnapshotProvider provider, Origin origin) throws IOException {
+        SnapshotId id = SnapshotId.random();
+        journal().add(new Leftover.Unfinished(id));
+        begun.add(id);
+        return provider.prepare(
+                new SnapshotRequest(id, origin, timeout(), order.oneFilesystem()),
+                host.records()::write);
+    }
+
     private Duration timeout() {
         return order.timeouts().timeout().orElseThrow();
     }
 
-    private SnapshotProvider provider(Origin origin) throws PlanException, SnapshotException {
+    private SnapshotProvider provider(Named filesystem)
+            throws PlanException, FreezeException, SnapshotException {
         Optional<String> wanted = order.provider();
         if (wanted.isEmpty()) {
-            return host.providers().choose(origin);
+            return choose(filesystem);
         }
         return host.providers()
                 .named(wanted.get())
@@ -229,6 +266,18 @@ public final class ConsistentSnapshots {
                                         + host.providers().all().stream()
                                                 .map(SnapshotProvider::name)
                                                 .collect(Collectors.joining(", "))));
+    }
+
+    private SnapshotProvider choose(Named filesystem) throws FreezeException, SnapshotException {
+        try {
+            return host.providers().choose(filesystem.origin());
+        } catch (SnapshotException.Unsupported e) {
+            if (Filesystem.canFreeze(filesystem.origin().type())) {
+                throw e;
+            }
+            throw CannotFreezeException.ofType(
+                    filesystem.paths().getFirst(), filesystem.origin().type(), e);
+        }
     }
 
     private List<Path> nested(Origin origin, List<Mount> mounts) throws PlanException.Refused {
@@ -306,18 +355,26 @@ public final class ConsistentSnapshots {
     }
 
     /** Closing a prepared snapshot removes what was made unless it was taken; the record then tells of nothing. */
-    private void giveUpPrepared() throws SnapshotException {
-        Failures failures = new Failures();
-        for (Ready one : ready.reversed()) {
-            failures.run(one.snapshot()::close);
-            boolean wasTaken =
-                    taken.stream()
-                            .anyMatch(t -> t.snapshot().id().equals(one.snapshot().intent().id()));
-            if (!wasTaken) {
-                failures.run(() -> host.records().delete(one.snapshot().intent().id()));
+    private void giveUpPrepared() throws IOException {
+        Undo undo = new Undo();
+        for (SnapshotId id : begun) {
+            if (ready.stream().noneMatch(r -> r.snapshot().intent().id().equals(id))) {
+                // Its preparation failed, and has been undone as far as that could be.
+                undo.add(() -> new Leftover.Unfinished(id).remove(host));
             }
         }
-        failures.throwFirst();
+        for (Ready one : ready) {
+            undo.add(() -> giveUp(one.snapshot()));
+        }
+        undo.run();
+    }
+
+    private void giveUp(PreparedSnapshot prepared) throws SnapshotException {
+        SnapshotId id = prepared.intent().id();
+        prepared.close();
+        if (taken.stream().noneMatch(t -> t.snapshot().id().equals(id))) {
+            host.records().delete(id);
+        }
     }
 
     private String preSync() throws PlanException, FreezeException, IOException {
@@ -465,21 +522,23 @@ public final class ConsistentSnapshots {
     }
 
     /** Thaws before anything else: deleting takes time, and while frozen it may not get anywhere. */
-    private void deleteTaken() throws FreezeException, SnapshotException {
-        Failures failures = new Failures();
+    private void deleteTaken() throws FreezeException, IOException {
+        Undo undo = new Undo();
+        if (!(keep && durable) && !inconsistent) {
+            taken.forEach(one -> undo.add(() -> delete(one.snapshot())));
+        }
         try {
             closeLease();
-        } finally {
-            if (!(keep && durable) && !inconsistent) {
-                for (Taken one : taken.reversed()) {
-                    failures.run(() -> {
-                        one.snapshot().delete();
-                        host.records().delete(one.snapshot().id());
-                    });
-                }
-            }
+        } catch (FreezeException e) {
+            undo.runAfter(e);
+            throw e;
         }
-        failures.throwFirst();
+        undo.run();
+    }
+
+    private void delete(Snapshot snapshot) throws SnapshotException {
+        snapshot.delete();
+        host.records().delete(snapshot.id());
     }
 
     /** The manifest of what was taken, without an archive. */
@@ -527,33 +586,6 @@ public final class ConsistentSnapshots {
             return InetAddress.getLocalHost().getHostName();
         } catch (UnknownHostException e) {
             return "unknown";
-        }
-    }
-
-    /** Runs all of several, and keeps every failure. */
-    private static final class Failures {
-        private interface Try {
-            void run() throws SnapshotException;
-        }
-
-        private @Nullable SnapshotException first;
-
-        void run(Try one) {
-            try {
-                one.run();
-            } catch (SnapshotException e) {
-                if (first == null) {
-                    first = e;
-                } else {
-                    first.addSuppressed(e);
-                }
-            }
-        }
-
-        void throwFirst() throws SnapshotException {
-            if (first != null) {
-                throw first;
-            }
         }
     }
 }

@@ -15,4 +15,5 @@ public record Host(
         Freezer freezer,
         SnapshotProviders providers,
         SnapshotRecords records,
+        RunJournals journals,
         String version) {}

@@ -46,6 +46,15 @@ final class Json {
         return text + "\n";
     }
 
+    /** Writes a tree as one line, with a newline at its end. */
+    static String line(Map<String, ?> tree) {
+        StringWriter text = new StringWriter();
+        try (JsonGenerator json = FACTORY.createGenerator(ObjectWriteContext.empty(), text)) {
+            write(json, tree);
+        }
+        return text + "\n";
+    }
+
     private static void write(JsonGenerator json, @Nullable Object value) {
         switch (value) {
             case null -> json.writeNull();

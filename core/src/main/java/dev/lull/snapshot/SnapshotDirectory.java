@@ -4,13 +4,17 @@ import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -121,6 +125,23 @@ public record SnapshotDirectory(Path path, Descriptor descriptor) implements Aut
     /** Whether there is an entry of that name, of any kind. */
     public boolean has(String name) {
         return Files.exists(entry(name), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    /**
+     * The names of its entries that begin so.
+     *
+     * @throws SnapshotException if it cannot be read
+     */
+    public List<String> namesThatBegin(String prefix) throws SnapshotException {
+        List<String> names = new ArrayList<>();
+        try (DirectoryStream<Path> entries =
+                Files.newDirectoryStream(
+                        entry("."), entry -> entry.getFileName().toString().startsWith(prefix))) {
+            entries.forEach(entry -> names.add(entry.getFileName().toString()));
+        } catch (IOException | DirectoryIteratorException e) {
+            throw new SnapshotException("read", path.toString(), String.valueOf(e.getMessage()));
+        }
+        return names;
     }
 
     /**

@@ -25,15 +25,29 @@ public interface SnapshotProvider {
      */
     Fit fits(Origin origin) throws SnapshotException;
 
+    /** Keeps what a provider is about to make, so that it can be deleted should the run be killed. */
+    @FunctionalInterface
+    interface Recorder {
+        /**
+         * Keeps it, in the place of an earlier one of the same id; durable on return.
+         *
+         * @throws SnapshotException if it could not be kept: then it must not be made
+         */
+        void record(SnapshotRecord intent) throws SnapshotException;
+    }
+
     /**
-     * Does everything that need not be done in the window. What it has begun when it fails it has undone.
+     * Does everything that need not be done in the window. What it has begun when it fails it has undone; what it could
+     * not undo is a suppressed exception of the failure.
      *
+     * @param recorder is told of the snapshot, in state {@link SnapshotState#TAKING}, before anything is made for it,
+     *     and again when its names change
      * @throws SnapshotException.Unsupported if the provider cannot make snapshots of this filesystem
      * @throws SnapshotException.NoRoom if free space is too scarce for the origin's sake
      * @throws SnapshotException.TooSlow if taking it cannot fit the timeout
      * @throws SnapshotException on any other failure
      */
-    PreparedSnapshot prepare(SnapshotRequest request) throws SnapshotException;
+    PreparedSnapshot prepare(SnapshotRequest request, Recorder recorder) throws SnapshotException;
 
     /**
      * The snapshot that a record tells of, also one whose run was killed between prepare and the end: what there is of

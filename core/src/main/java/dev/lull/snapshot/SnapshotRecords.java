@@ -1,25 +1,17 @@
 package dev.lull.snapshot;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFileAttributes;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -38,14 +30,13 @@ public final class SnapshotRecords {
 
     private static final String SUFFIX = ".json";
     private static final int LARGEST = 256 * 1024;
-    private static final Set<PosixFilePermission> OWNER_ONLY =
-            PosixFilePermissions.fromString("rwx------");
 
-    private final Path directory;
+    /** A record names a script that root runs: nobody else may be able to put one here. */
+    private final PrivateDirectory directory;
 
     /** @param directory made, with mode 0700, by the first {@link #write} */
     public SnapshotRecords(Path directory) {
-        this.directory = directory;
+        this.directory = new PrivateDirectory(directory);
     }
 
     /**
@@ -64,10 +55,11 @@ public final class SnapshotRecords {
     public Listing list() throws SnapshotException {
         List<SnapshotRecord> records = new ArrayList<>();
         Map<Path, String> unreadable = new TreeMap<>();
-        if (!checkDirectory()) {
+        if (!directory.exists()) {
             return new Listing(records, unreadable);
         }
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SUFFIX)) {
+        try (DirectoryStream<Path> files =
+                Files.newDirectoryStream(directory.path(), "*" + SUFFIX)) {
             for (Path file : files) {
                 try {
                     read(file).ifPresent(records::add);
@@ -76,7 +68,7 @@ public final class SnapshotRecords {
                 }
             }
         } catch (IOException e) {
-            throw new SnapshotException("list", directory.toString(), e);
+            throw new SnapshotException("list", directory.path().toString(), e);
         }
         records.sort(
                 Comparator.comparing(SnapshotRecord::created)
@@ -90,7 +82,7 @@ public final class SnapshotRecords {
      * @throws SnapshotException if there is one and it cannot be read
      */
     public Optional<SnapshotRecord> find(SnapshotId id) throws SnapshotException {
-        if (!checkDirectory()) {
+        if (!directory.exists()) {
             return Optional.empty();
         }
         Path file = file(id);
@@ -109,36 +101,10 @@ public final class SnapshotRecords {
      * @throws SnapshotException if it could not be written; an earlier one is then still there
      */
     public void write(SnapshotRecord snapshot) throws SnapshotException {
-        if (!checkDirectory()) {
-            createDirectory();
-        }
-        Path file = file(snapshot.id());
-        Path temporary = directory.resolve("." + snapshot.id() + ".new");
-        try {
-            // Left by a run that was killed while writing; the id is ours alone.
-            Files.deleteIfExists(temporary);
-            try (FileChannel channel =
-                    FileChannel.open(
-                            temporary,
-                            Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                            PosixFilePermissions.asFileAttribute(
-                                    PosixFilePermissions.fromString("rw-------")))) {
-                ByteBuffer bytes = ByteBuffer.wrap(RecordJson.write(snapshot));
-                while (bytes.hasRemaining()) {
-                    channel.write(bytes);
-                }
-                channel.force(true);
-            }
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-            syncDirectory();
-        } catch (IOException e) {
-            try {
-                Files.deleteIfExists(temporary);
-            } catch (IOException leftover) {
-                e.addSuppressed(leftover);
-            }
-            throw new SnapshotException("write", file.toString(), e);
-        }
+        // A temporary file may be left by a run that was killed while writing; the id is ours
+        // alone.
+        directory.replace(
+                snapshot.id() + SUFFIX, temporary(snapshot.id()), RecordJson.write(snapshot));
     }
 
     /**
@@ -147,21 +113,18 @@ public final class SnapshotRecords {
      * @throws SnapshotException if it is still there
      */
     public void delete(SnapshotId id) throws SnapshotException {
-        if (!checkDirectory()) {
-            return;
-        }
-        try {
-            Files.deleteIfExists(directory.resolve("." + id + ".new"));
-            if (Files.deleteIfExists(file(id))) {
-                syncDirectory();
-            }
-        } catch (IOException e) {
-            throw new SnapshotException("delete", file(id).toString(), e);
+        if (directory.exists()) {
+            directory.delete(temporary(id));
+            directory.delete(id + SUFFIX);
         }
     }
 
+    private static String temporary(SnapshotId id) {
+        return "." + id + ".new";
+    }
+
     private Path file(SnapshotId id) {
-        return directory.resolve(id + SUFFIX);
+        return directory.path().resolve(id + SUFFIX);
     }
 
     private static Optional<SnapshotRecord> read(Path file) throws IOException {
@@ -184,54 +147,5 @@ public final class SnapshotRecords {
             throw new IllegalArgumentException("it is a record of snapshot " + snapshot.id());
         }
         return Optional.of(snapshot);
-    }
-
-    /** A record names a script that root runs: nobody else may be able to put one here. */
-    private boolean checkDirectory() throws SnapshotException {
-        PosixFileAttributes attributes;
-        try {
-            attributes =
-                    Files.readAttributes(
-                            directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        } catch (NoSuchFileException _) {
-            return false;
-        } catch (IOException e) {
-            throw new SnapshotException("open", directory.toString(), e);
-        }
-        if (!attributes.isDirectory()) {
-            throw new SnapshotException("open", directory.toString(), "not a directory");
-        }
-        if (attributes.permissions().contains(PosixFilePermission.OTHERS_WRITE)
-                || attributes.permissions().contains(PosixFilePermission.GROUP_WRITE)) {
-            throw new SnapshotException(
-                    "open",
-                    directory.toString(),
-                    "others may write to it",
-                    "check what is in it, then: chmod 700 " + directory);
-        }
-        return true;
-    }
-
-    private void createDirectory() throws SnapshotException {
-        try {
-            Path parent = directory.getParent();
-            if (parent != null) {
-                Files.createDirectories(
-                        parent,
-                        PosixFilePermissions.asFileAttribute(
-                                PosixFilePermissions.fromString("rwxr-xr-x")));
-            }
-            Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-        } catch (FileAlreadyExistsException _) {
-            checkDirectory();
-        } catch (IOException e) {
-            throw new SnapshotException("make", directory.toString(), e);
-        }
-    }
-
-    private void syncDirectory() throws IOException {
-        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
     }
 }

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -123,22 +124,28 @@ class LauncherIT {
     @Test
     void holdLeavesTheSmallNumbersToItsCommand() throws Exception {
         assertThat(withoutJdks("hold").status).isEqualTo(125);
+        assertThat(withoutJdks("backup", "/srv", "--", "tool").status).isEqualTo(125);
+        assertThat(withoutJdks("backup", "/srv", "--to", "/backup").status).isEqualTo(1);
     }
 
-    private static Ran withoutJdks(String command) throws Exception {
+    private static Ran withoutJdks(String... words) throws Exception {
+        List<String> command =
+                new ArrayList<>(
+                        List.of(
+                                "unshare",
+                                "--mount",
+                                "--propagation",
+                                "private",
+                                "sh",
+                                "-c",
+                                "mount -t tmpfs none /usr/lib/jvm && exec \"$@\"",
+                                "sh",
+                                lull()));
+        command.addAll(List.of(words));
         return run(
                 shared,
                 Map.of("PATH", "/usr/bin:/bin:/usr/sbin:/sbin"),
-                "unshare",
-                "--mount",
-                "--propagation",
-                "private",
-                "sh",
-                "-c",
-                "mount -t tmpfs none /usr/lib/jvm && exec \"$@\"",
-                "sh",
-                lull(),
-                command);
+                command.toArray(String[]::new));
     }
 
     @Test

@@ -86,8 +86,8 @@ class SnapshotFaultsIT {
                                                 SnapshotId.random(),
                                                 Origin.of(kernel, directory),
                                                 Duration.ofSeconds(20),
-                                                false))) {
-            intent = prepared.intent();
+                                                false),
+                                        recorded -> intent = recorded)) {
             prepared.settle();
             Snapshot snapshot = cut(directory, prepared);
             snapshot.makeDurable();
@@ -108,8 +108,8 @@ class SnapshotFaultsIT {
                                                 SnapshotId.random(),
                                                 Origin.of(real, directory),
                                                 Duration.ofSeconds(20),
-                                                false))) {
-            intent = prepared.intent();
+                                                false),
+                                        recorded -> intent = recorded)) {
             Snapshot snapshot = cut(directory, prepared);
             snapshot.makeDurable();
             Snapshot faulty = provider.apply(kernel).open(snapshot.record());

@@ -61,7 +61,8 @@ class SnapshotsOfImagesIT {
         try (Descriptor directory = kernel.openDirectory(origin)) {
             return by.prepare(
                     new SnapshotRequest(
-                            SnapshotId.random(), Origin.of(kernel, directory), timeout, false));
+                            SnapshotId.random(), Origin.of(kernel, directory), timeout, false),
+                    _ -> {});
         }
     }
 

@@ -53,7 +53,8 @@ class SnapshotsOfSubvolumesIT {
                         SnapshotId.random(),
                         Origin.of(kernel, directory),
                         Duration.ofSeconds(20),
-                        oneFilesystem));
+                        oneFilesystem),
+                _ -> {});
     }
 
     private Snapshot take(Path origin, boolean oneFilesystem) throws IOException {
@@ -175,7 +176,8 @@ class SnapshotsOfSubvolumesIT {
                                             SnapshotId.random(),
                                             Origin.of(kernel, directory),
                                             Duration.ofSeconds(20),
-                                            false)))
+                                            false),
+                                    _ -> {}))
                     .isInstanceOf(SnapshotException.NoRoom.class);
         }
         assertThat(btrfs.resolve(".lull")).doesNotExist();

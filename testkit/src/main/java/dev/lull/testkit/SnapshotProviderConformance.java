@@ -26,9 +26,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -69,7 +72,7 @@ public abstract class SnapshotProviderConformance {
     /** Takes a snapshot as a plan does it, freeze included. */
     private Snapshot snapshot() throws Exception {
         try (Descriptor directory = kernel().openDirectory(origin());
-                PreparedSnapshot prepared = provider().prepare(request(directory))) {
+                PreparedSnapshot prepared = provider().prepare(request(directory), _ -> {})) {
             Snapshot snapshot = cut(directory, prepared);
             snapshot.makeDurable();
             return snapshot;
@@ -176,7 +179,7 @@ public abstract class SnapshotProviderConformance {
     void preparingIsUndone() throws Exception {
         Set<String> filesBefore = everythingIn(place());
         try (Descriptor directory = kernel().openDirectory(origin())) {
-            PreparedSnapshot prepared = provider().prepare(request(directory));
+            PreparedSnapshot prepared = provider().prepare(request(directory), _ -> {});
             prepared.close();
             prepared.close();
             assertThat(everythingIn(place())).isEqualTo(filesBefore);
@@ -188,7 +191,7 @@ public abstract class SnapshotProviderConformance {
     @Test
     void isTakenOnce() throws Exception {
         try (Descriptor directory = kernel().openDirectory(origin());
-                PreparedSnapshot prepared = provider().prepare(request(directory))) {
+                PreparedSnapshot prepared = provider().prepare(request(directory), _ -> {})) {
             Snapshot snapshot = cut(directory, prepared);
             assertThatThrownBy(prepared::take).isInstanceOf(IllegalStateException.class);
             snapshot.makeDurable();
@@ -201,7 +204,7 @@ public abstract class SnapshotProviderConformance {
         Files.writeString(origin().resolve("file"), "kept");
         Snapshot snapshot;
         try (Descriptor directory = kernel().openDirectory(origin())) {
-            PreparedSnapshot prepared = provider().prepare(request(directory));
+            PreparedSnapshot prepared = provider().prepare(request(directory), _ -> {});
             snapshot = cut(directory, prepared);
             prepared.close();
             prepared.close();
@@ -218,7 +221,7 @@ public abstract class SnapshotProviderConformance {
         Set<String> filesBefore = everythingIn(place());
         for (boolean taken : new boolean[] {false, true}) {
             try (Descriptor directory = kernel().openDirectory(origin())) {
-                PreparedSnapshot killed = provider().prepare(request(directory));
+                PreparedSnapshot killed = provider().prepare(request(directory), _ -> {});
                 SnapshotRecord intent = killed.intent();
                 assertThat(intent.state()).isEqualTo(SnapshotState.TAKING);
                 if (taken) {
@@ -229,6 +232,62 @@ public abstract class SnapshotProviderConformance {
                 killed.close();
                 assertThat(everythingIn(place())).isEqualTo(filesBefore);
             }
+        }
+    }
+
+    /** Whoever comes after a run that was killed has nothing but what was recorded by then. */
+    @Test
+    void isRecordedBeforeAnythingIsMade() throws Exception {
+        Set<String> filesBefore = everythingIn(place());
+        List<SnapshotRecord> recorded = new ArrayList<>();
+        try (Descriptor directory = kernel().openDirectory(origin())) {
+            SnapshotRequest request = request(directory);
+            PreparedSnapshot prepared =
+                    provider()
+                            .prepare(
+                                    request,
+                                    intent -> {
+                                        if (recorded.isEmpty()) {
+                                            assertThat(unchecked(() -> everythingIn(place())))
+                                                    .isEqualTo(filesBefore);
+                                        }
+                                        recorded.add(intent);
+                                    });
+            assertThat(recorded)
+                    .isNotEmpty()
+                    .allSatisfy(intent -> {
+                        assertThat(intent.id()).isEqualTo(request.id());
+                        assertThat(intent.state()).isEqualTo(SnapshotState.TAKING);
+                    });
+            assertThat(recorded.getLast()).isEqualTo(prepared.intent());
+            provider().open(recorded.getLast()).delete();
+            assertThat(everythingIn(place())).isEqualTo(filesBefore);
+            prepared.close();
+        }
+    }
+
+    @Test
+    void makesNothingThatCannotBeRecorded() throws Exception {
+        Set<String> filesBefore = everythingIn(place());
+        try (Descriptor directory = kernel().openDirectory(origin())) {
+            SnapshotException full = new SnapshotException("write", "record", "no space");
+            assertThatThrownBy(() ->
+                            provider()
+                                    .prepare(
+                                            request(directory),
+                                            _ -> {
+                                                throw full;
+                                            }))
+                    .isSameAs(full);
+            assertThat(everythingIn(place())).isEqualTo(filesBefore);
+        }
+    }
+
+    private static <T> T unchecked(Callable<T> call) {
+        try {
+            return call.call();
+        } catch (Exception e) {
+            throw new AssertionError(e);
         }
     }
 
@@ -353,7 +412,7 @@ public abstract class SnapshotProviderConformance {
     void saysHowLongItTakesAndRefusesWhatCannotFit() throws Exception {
         Set<String> filesBefore = everythingIn(place());
         try (Descriptor directory = kernel().openDirectory(origin())) {
-            try (PreparedSnapshot prepared = provider().prepare(request(directory))) {
+            try (PreparedSnapshot prepared = provider().prepare(request(directory), _ -> {})) {
                 assertThat(prepared.estimate()).isPositive().isLessThanOrEqualTo(TIMEOUT);
             }
             SnapshotRequest hasty =
@@ -362,7 +421,7 @@ public abstract class SnapshotProviderConformance {
                             Origin.of(kernel(), directory),
                             Duration.ofMillis(1),
                             false);
-            assertThatThrownBy(() -> provider().prepare(hasty))
+            assertThatThrownBy(() -> provider().prepare(hasty, _ -> {}))
                     .isInstanceOf(SnapshotException.TooSlow.class);
             assertThat(everythingIn(place())).isEqualTo(filesBefore);
         }
@@ -371,7 +430,7 @@ public abstract class SnapshotProviderConformance {
     @Test
     void doesNotWriteToWhatItWantsFrozen() throws Exception {
         try (Descriptor directory = kernel().openDirectory(origin());
-                PreparedSnapshot prepared = provider().prepare(request(directory))) {
+                PreparedSnapshot prepared = provider().prepare(request(directory), _ -> {})) {
             Origin origin = Origin.of(kernel(), directory);
             if (prepared.wantsFreeze()) {
                 assertThat(prepared.writesTo()).doesNotContain(origin.device());

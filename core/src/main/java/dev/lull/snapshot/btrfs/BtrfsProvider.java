@@ -68,7 +68,8 @@ public final class BtrfsProvider implements SnapshotProvider {
     }
 
     @Override
-    public PreparedSnapshot prepare(SnapshotRequest request) throws SnapshotException {
+    public PreparedSnapshot prepare(SnapshotRequest request, Recorder recorder)
+            throws SnapshotException {
         Origin origin = request.origin();
         String subject = origin.mountPoint().toString();
         if (fits(origin) instanceof Fit.No no) {
@@ -101,6 +102,11 @@ public final class BtrfsProvider implements SnapshotProvider {
             long kept =
                     reserve.check(
                             subject, space.totalBytes() - space.freeBytes(), space.freeBytes());
+            Map<String, String> names =
+                    Map.of(ROOT, origin.mount().root(), RESERVE, Long.toString(kept));
+            SnapshotRecord intent =
+                    SnapshotRecord.intent(request, NAME, clock.instant(), names, nested);
+            recorder.record(intent);
             SnapshotDirectory directory = SnapshotDirectory.make(kernel, origin.mountPoint());
             undo.add(directory::close);
             undo.add(directory::removeIfEmpty);
@@ -112,10 +118,6 @@ public final class BtrfsProvider implements SnapshotProvider {
                         "another filesystem is mounted over it",
                         "unmount that, or name another mount of it");
             }
-            Map<String, String> names =
-                    Map.of(ROOT, origin.mount().root(), RESERVE, Long.toString(kept));
-            SnapshotRecord intent =
-                    SnapshotRecord.intent(request, NAME, clock.instant(), names, nested);
             return new PreparedSubvolume(
                     kernel,
                     origin,

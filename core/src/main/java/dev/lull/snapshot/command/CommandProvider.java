@@ -73,7 +73,8 @@ public final class CommandProvider implements SnapshotProvider {
     }
 
     @Override
-    public PreparedSnapshot prepare(SnapshotRequest request) throws SnapshotException {
+    public PreparedSnapshot prepare(SnapshotRequest request, Recorder recorder)
+            throws SnapshotException {
         Path path =
                 script.orElseThrow(() ->
                         new SnapshotException.Unsupported(
@@ -85,6 +86,7 @@ public final class CommandProvider implements SnapshotProvider {
                 SnapshotRecord.intent(
                         request, NAME, clock.instant(), Script.names(path, Map.of()), List.of());
         runner.checkTrusted();
+        recorder.record(begun);
         Undo undo = new Undo();
         undo.add(() -> runner.run(Script.Step.DELETE, begun, Map.of(), limits.finish()));
         try {
@@ -93,6 +95,7 @@ public final class CommandProvider implements SnapshotProvider {
             SnapshotRecord prepared = begun.withNames(Script.names(path, state));
             undo.forget();
             undo.add(() -> runner.run(Script.Step.DELETE, prepared, Map.of(), limits.finish()));
+            recorder.record(prepared);
             boolean wantsFreeze = wantsFreeze(runner, state);
             Duration estimate = estimate(runner, state);
             Set<DeviceNumber> writesTo = writesTo(runner, state);

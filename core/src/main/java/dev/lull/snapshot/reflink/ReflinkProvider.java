@@ -28,6 +28,7 @@ import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Snapshots of a filesystem that lives in a loop device's backing file on XFS or btrfs: {@code FICLONE} of that file
@@ -135,7 +136,8 @@ public final class ReflinkProvider implements SnapshotProvider {
     }
 
     @Override
-    public PreparedSnapshot prepare(SnapshotRequest request) throws SnapshotException {
+    public PreparedSnapshot prepare(SnapshotRequest request, Recorder recorder)
+            throws SnapshotException {
         FilesystemKind kind = kind(request.origin());
         BackingFile backing;
         try {
@@ -160,9 +162,10 @@ public final class ReflinkProvider implements SnapshotProvider {
                             kernel.space(source).freeBytes());
             Duration estimate = estimate(source, backing.path(), request.timeout());
 
-            Path parent = backing.path().getParent();
-            SnapshotDirectory directory =
-                    SnapshotDirectory.make(kernel, parent == null ? Path.of("/") : parent);
+            Path parent = Optional.ofNullable(backing.path().getParent()).orElse(Path.of("/"));
+            SnapshotRecord intent = intent(request, parent, source, kept);
+            recorder.record(intent);
+            SnapshotDirectory directory = SnapshotDirectory.make(kernel, parent);
             handles.add(directory::close);
             // Before the descriptors are closed: entries are reached through the directory's.
             undo.add(directory::removeIfEmpty);
@@ -172,14 +175,6 @@ public final class ReflinkProvider implements SnapshotProvider {
             handles.add(target::close);
             tryClone(source, directory, request.id());
             kernel.sync(source);
-
-            Map<String, String> names = new HashMap<>();
-            names.put(IMAGE, directory.path().resolve(name).toString());
-            names.put(ROOT, request.origin().mount().root());
-            names.put(RESERVE, Long.toString(kept));
-            kernel.filesystemUuid(source).ifPresent(uuid -> names.put(HOST, uuid));
-            SnapshotRecord intent =
-                    SnapshotRecord.intent(request, NAME, clock.instant(), names, List.of());
             ReflinkSnapshot snapshot =
                     new ReflinkSnapshot(kernel, intent, kind, Path.of(intent.name(IMAGE)), kept);
             return new PreparedClone(
@@ -200,6 +195,17 @@ public final class ReflinkProvider implements SnapshotProvider {
             undo.runAfter(e);
             throw e;
         }
+    }
+
+    private SnapshotRecord intent(
+            SnapshotRequest request, Path parent, Descriptor source, long kept)
+            throws KernelException {
+        Map<String, String> names = new HashMap<>();
+        names.put(IMAGE, parent.resolve(DIRECTORY).resolve(request.id() + SUFFIX).toString());
+        names.put(ROOT, request.origin().mount().root());
+        names.put(RESERVE, Long.toString(kept));
+        kernel.filesystemUuid(source).ifPresent(uuid -> names.put(HOST, uuid));
+        return SnapshotRecord.intent(request, NAME, clock.instant(), names, List.of());
     }
 
     private Duration estimate(Descriptor source, Path image, Duration timeout) throws IOException {

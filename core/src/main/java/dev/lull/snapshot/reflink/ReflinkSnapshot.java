@@ -79,7 +79,7 @@ final class ReflinkSnapshot implements Snapshot {
     @Override
     public CheckReport check(Path scratch) throws SnapshotException {
         FilesystemChecker.find(kind, image.toString());
-        String name = "check-" + SnapshotId.random() + ReflinkProvider.SUFFIX;
+        String name = snapshot.id() + ".check-" + SnapshotId.random() + ReflinkProvider.SUFFIX;
         Undo undo = new Undo();
         try (SnapshotDirectory directory = directory();
                 Descriptor pristine = kernel.openRead(directory.entry(fileName()))) {
@@ -128,10 +128,10 @@ final class ReflinkSnapshot implements Snapshot {
             return;
         }
         try (SnapshotDirectory directory = there.get()) {
-            // What a prepare that was killed may have left, too.
-            directory.deleteFile(snapshot.id() + ".from");
-            directory.deleteFile(snapshot.id() + ".to");
-            directory.deleteFile(fileName());
+            // What a prepare or a check that was killed may have left, too.
+            for (String name : directory.namesThatBegin(snapshot.id() + ".")) {
+                directory.deleteFile(name);
+            }
             kernel.sync(directory.descriptor());
             directory.removeIfEmpty();
         } catch (IOException e) {

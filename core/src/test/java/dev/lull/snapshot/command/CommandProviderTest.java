@@ -97,7 +97,7 @@ class CommandProviderTest {
     void stepsComeInOrder() throws Exception {
         CommandProvider provider = provider("echo volume=v7", GOOD_TAKE);
         Snapshot snapshot;
-        try (PreparedSnapshot prepared = provider.prepare(request())) {
+        try (PreparedSnapshot prepared = provider.prepare(request(), _ -> {})) {
             assertThat(log()).containsExactly("prepare", "take");
             snapshot = prepared.take();
         }
@@ -112,7 +112,7 @@ class CommandProviderTest {
 
     @Test
     void aScriptThatIsGivenUpMakesNoCut() throws Exception {
-        PreparedSnapshot prepared = provider("", GOOD_TAKE).prepare(request());
+        PreparedSnapshot prepared = provider("", GOOD_TAKE).prepare(request(), _ -> {});
         prepared.close();
         prepared.close();
         assertThat(log()).containsExactly("prepare", "take", "delete");
@@ -125,7 +125,7 @@ class CommandProviderTest {
                         "echo '{\"volume\": \"v 7\", \"size\": 3}'",
                         "env >" + directory.resolve("env") + "; " + GOOD_TAKE);
         SnapshotRequest request = request();
-        try (PreparedSnapshot prepared = provider.prepare(request)) {
+        try (PreparedSnapshot prepared = provider.prepare(request, _ -> {})) {
             prepared.take().makeDurable();
         }
         assertThat(Files.readAllLines(directory.resolve("env")))
@@ -148,7 +148,7 @@ class CommandProviderTest {
                 provider(
                         "echo volume=v7",
                         "echo ready; read -r word; echo snapshot=s9; echo done; echo late >&2");
-        try (PreparedSnapshot prepared = provider.prepare(request())) {
+        try (PreparedSnapshot prepared = provider.prepare(request(), _ -> {})) {
             Snapshot snapshot = prepared.take();
             snapshot.makeDurable();
             assertThat(snapshot.record().names())
@@ -160,7 +160,7 @@ class CommandProviderTest {
     @Test
     void endingWithoutDoneIsDone() throws Exception {
         try (PreparedSnapshot prepared =
-                provider("", "echo ready; read -r word; log cut").prepare(request())) {
+                provider("", "echo ready; read -r word; log cut").prepare(request(), _ -> {})) {
             prepared.take().makeDurable();
         }
         assertThat(log()).containsExactly("prepare", "take", "cut");
@@ -183,7 +183,7 @@ class CommandProviderTest {
             })
     void aPrepareThatFailsIsUndone(String prepare) throws Exception {
         CommandProvider provider = provider(prepare, GOOD_TAKE);
-        assertThatThrownBy(() -> provider.prepare(request()))
+        assertThatThrownBy(() -> provider.prepare(request(), _ -> {}))
                 .isInstanceOf(SnapshotException.class)
                 .hasMessageContaining(script.toString());
         assertThat(log()).containsExactly("prepare", "delete");
@@ -192,7 +192,7 @@ class CommandProviderTest {
     @Test
     void theScriptsLastWordsAreInTheMessage() throws Exception {
         CommandProvider provider = provider("echo first >&2; echo no such volume >&2; exit 3", "");
-        assertThatThrownBy(() -> provider.prepare(request()))
+        assertThatThrownBy(() -> provider.prepare(request(), _ -> {}))
                 .hasMessageContaining("exit status 3")
                 .hasMessageContaining("no such volume");
     }
@@ -208,7 +208,8 @@ class CommandProviderTest {
     void aTakeThatIsNeverReadyIsUndone(String take) throws Exception {
         CommandProvider provider =
                 provider("", take, new StepLimits(Duration.ofMillis(700), Duration.ofSeconds(5)));
-        assertThatThrownBy(() -> provider.prepare(request())).isInstanceOf(SnapshotException.class);
+        assertThatThrownBy(() -> provider.prepare(request(), _ -> {}))
+                .isInstanceOf(SnapshotException.class);
         assertThat(log()).containsExactly("prepare", "take", "delete");
     }
 
@@ -223,7 +224,7 @@ class CommandProviderTest {
             })
     void aCutThatFailsIsUndone(String take) throws Exception {
         CommandProvider provider = provider("", take);
-        PreparedSnapshot prepared = provider.prepare(request(Duration.ofMillis(1500)));
+        PreparedSnapshot prepared = provider.prepare(request(Duration.ofMillis(1500)), _ -> {});
         assertThatThrownBy(prepared::take)
                 .isInstanceOf(SnapshotException.class)
                 .hasMessageContaining(script + " take");
@@ -235,7 +236,7 @@ class CommandProviderTest {
     void aTakeThatFailsAfterItsCutIsNotDurable() throws Exception {
         try (PreparedSnapshot prepared =
                 provider("", "echo ready; read -r word; echo done; echo lost >&2; exit 9")
-                        .prepare(request())) {
+                        .prepare(request(), _ -> {})) {
             Snapshot snapshot = prepared.take();
             assertThatThrownBy(snapshot::makeDurable)
                     .isInstanceOf(SnapshotException.class)
@@ -248,7 +249,7 @@ class CommandProviderTest {
     void deletingWaitsForATakeThatIsNotFinished() throws Exception {
         try (PreparedSnapshot prepared =
                 provider("", "echo ready; read -r word; echo done; sleep 0.3; log finished")
-                        .prepare(request())) {
+                        .prepare(request(), _ -> {})) {
             prepared.take().delete();
         }
         assertThat(log()).containsExactly("prepare", "take", "finished", "delete");
@@ -260,24 +261,24 @@ class CommandProviderTest {
                 provider(
                                 "echo estimate=300ms; echo freeze=no; echo writes_to=/proc:/sys",
                                 GOOD_TAKE)
-                        .prepare(request())) {
+                        .prepare(request(), _ -> {})) {
             assertThat(prepared.estimate()).isEqualTo(Duration.ofMillis(300));
             assertThat(prepared.wantsFreeze()).isFalse();
             assertThat(prepared.writesTo()).hasSize(2).contains(Origin.of(kernel, proc).device());
         }
-        try (PreparedSnapshot prepared = provider("", GOOD_TAKE).prepare(request())) {
+        try (PreparedSnapshot prepared = provider("", GOOD_TAKE).prepare(request(), _ -> {})) {
             assertThat(prepared.wantsFreeze()).isTrue();
             assertThat(prepared.writesTo()).isEmpty();
         }
         CommandProvider slow = provider("echo estimate=1m", GOOD_TAKE);
-        assertThatThrownBy(() -> slow.prepare(request()))
+        assertThatThrownBy(() -> slow.prepare(request(), _ -> {}))
                 .isInstanceOf(SnapshotException.TooSlow.class);
     }
 
     @Test
     void aMountThatMountsNothingIsAFailure() throws Exception {
         Path target = Files.createDirectory(directory.resolve("target"));
-        try (PreparedSnapshot prepared = provider("", GOOD_TAKE).prepare(request())) {
+        try (PreparedSnapshot prepared = provider("", GOOD_TAKE).prepare(request(), _ -> {})) {
             Snapshot snapshot = prepared.take();
             snapshot.makeDurable();
             assertThatThrownBy(() -> snapshot.mount(target))
@@ -291,7 +292,7 @@ class CommandProviderTest {
     void aScriptThatOthersCanChangeIsNotRun() throws Exception {
         CommandProvider provider = provider("", GOOD_TAKE);
         SnapshotRecord snapshot;
-        try (PreparedSnapshot prepared = provider.prepare(request())) {
+        try (PreparedSnapshot prepared = provider.prepare(request(), _ -> {})) {
             snapshot = prepared.intent();
         }
         Files.delete(logFile());
@@ -299,7 +300,7 @@ class CommandProviderTest {
         for (String mode : List.of("rwxrwxr-x", "rwxr-xrwx", "rw-r--r--")) {
             Files.setPosixFilePermissions(script, PosixFilePermissions.fromString(mode));
             assertThat(provider.fits(Origin.of(kernel, proc))).isInstanceOf(Fit.No.class);
-            assertThatThrownBy(() -> provider.prepare(request()))
+            assertThatThrownBy(() -> provider.prepare(request(), _ -> {}))
                     .isInstanceOf(SnapshotException.class);
             assertThatThrownBy(() -> provider.open(snapshot)).isInstanceOf(SnapshotException.class);
         }
@@ -316,13 +317,13 @@ class CommandProviderTest {
             CommandProvider provider =
                     new CommandProvider(kernel, Optional.of(path), LIMITS, InstantSource.system());
             assertThat(provider.fits(Origin.of(kernel, proc))).isInstanceOf(Fit.No.class);
-            assertThatThrownBy(() -> provider.prepare(request()))
+            assertThatThrownBy(() -> provider.prepare(request(), _ -> {}))
                     .isInstanceOf(SnapshotException.class);
         }
         CommandProvider none =
                 new CommandProvider(kernel, Optional.empty(), LIMITS, InstantSource.system());
         assertThat(none.fits(Origin.of(kernel, proc))).isInstanceOf(Fit.No.class);
-        assertThatThrownBy(() -> none.prepare(request()))
+        assertThatThrownBy(() -> none.prepare(request(), _ -> {}))
                 .isInstanceOf(SnapshotException.Unsupported.class);
     }
 }

@@ -7,6 +7,7 @@ import dev.lull.linux.LinuxKernel;
 import dev.lull.plan.ConsistentSnapshots;
 import dev.lull.plan.Host;
 import dev.lull.plan.Plan;
+import dev.lull.plan.RunJournals;
 import dev.lull.plan.SnapshotOrder;
 import dev.lull.snapshot.Reserve;
 import dev.lull.snapshot.SnapshotProvider;
@@ -112,6 +113,7 @@ final class Window {
                         Freezer.system(),
                         new SnapshotProviders(List.of(reflink)),
                         new SnapshotRecords(SnapshotRecords.DEFAULT_DIRECTORY),
+                        new RunJournals(kernel, RunJournals.DEFAULT_DIRECTORY),
                         "bench");
         SnapshotOrder order =
                 new SnapshotOrder(
