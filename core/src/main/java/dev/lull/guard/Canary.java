@@ -7,6 +7,7 @@ import dev.lull.linux.KernelException;
 import dev.lull.linux.LinuxKernel;
 import dev.lull.linux.PollInterest;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +21,18 @@ import java.util.Map;
  * until the thaw.
  */
 final class Canary {
+    /**
+     * From the bell to the freeze it goes through the lock again and again, so that the freeze finds it there; often while
+     * one is under way, seldom if that takes long.
+     */
+    private static final Duration STEP = Duration.ofNanos(100_000);
+
+    private static final Duration SLOW_STEP = Duration.ofMillis(5);
+    private static final Duration HASTE = Duration.ofMillis(200);
+
+    /** Whoever was in there as long was probably asleep. The guard knows for certain. */
+    private static final Duration SLEPT = Duration.ofMillis(1);
+
     private final Kernel kernel;
     private final Descriptor guard;
     private final Path runDirectory;
@@ -39,7 +52,7 @@ final class Canary {
 
     static void run(Kernel kernel, Path runDirectory) throws KernelException {
         Descriptor guard = Companion.inheritedSocket(kernel);
-        Hardening.apply(kernel, 0);
+        Hardening.apply(kernel, 0, Hardening.FIRST);
         Hardening.standOn(kernel, runDirectory);
         new Canary(kernel, guard, runDirectory).run();
     }
@@ -127,11 +140,15 @@ final class Canary {
                 tell(Signal.of(Signal.Kind.KEPT, slot, 0, kernel.threadId()));
                 List<PollInterest> interest = List.of(PollInterest.readable(bell));
                 kernel.poll(interest, null);
+                long rung = kernel.bootNanos();
                 while (!forgotten) {
-                    kernel.clear(bell);
+                    long began = kernel.bootNanos();
                     kernel.passWriteLock(filesystem);
-                    tell(Signal.of(Signal.Kind.AWAKE, slot, 0, 0));
-                    kernel.poll(interest, null);
+                    long now = kernel.bootNanos();
+                    if (now - began >= SLEPT.toNanos()) {
+                        tell(Signal.of(Signal.Kind.AWAKE, slot, 0, 0));
+                    }
+                    kernel.poll(List.of(), now - rung < HASTE.toNanos() ? STEP : SLOW_STEP);
                 }
             } catch (KernelException e) {
                 // A canary that cannot sing is a dead one: the guard sees the thread gone and

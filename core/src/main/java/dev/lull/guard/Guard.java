@@ -67,7 +67,7 @@ public final class Guard {
     private static void serve(Kernel kernel, RunDirectory run, Duration idle, Descriptor lock)
             throws IOException {
         Hardening.standOn(kernel, run.path());
-        List<String> warnings = new ArrayList<>(Hardening.apply(kernel, -900));
+        List<String> warnings = new ArrayList<>(Hardening.apply(kernel, -900, Hardening.FIRST));
         new TakeOver(kernel, run, warnings).run();
         Expedite expedite = new Expedite(kernel, run.expediteMarker());
         try {

@@ -128,7 +128,9 @@ final class GuardLoop implements AutoCloseable {
             handle(note);
             note = mailbox.take();
         }
-        companions.receive(leases::heard);
+        if (anyReady(ready, connections.size() + 2)) {
+            companions.receive(leases::heard);
+        }
         List<Connection> before = List.copyOf(connections);
         for (int i = 0; i < before.size(); i++) {
             int events = ready[i + 2];
@@ -144,6 +146,15 @@ final class GuardLoop implements AutoCloseable {
         if ((ready[1] & PollInterest.IN) != 0) {
             accept();
         }
+    }
+
+    private static boolean anyReady(int[] ready, int from) {
+        for (int i = from; i < ready.length; i++) {
+            if (ready[i] != 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void handle(Note note) throws KernelException {
@@ -403,6 +414,7 @@ final class GuardLoop implements AutoCloseable {
         if (due || companions.lookDue()) {
             lastLook = now;
             leases.lookAtHolders(now);
+            leases.lookAtCanaries(now);
             leases.lookAtSentry(now);
             companions.look(leases::sentryLost, leases::canaryLost);
         }

@@ -10,22 +10,25 @@ import java.util.List;
 
 /** What each of the three processes does to itself so that it can run while its own root filesystem is frozen. */
 final class Hardening {
+    /** Before everybody else: a deadline is kept although every core is busy. */
+    static final int FIRST = -20;
+
     private static final Path CGROUPS = Path.of("/sys/fs/cgroup");
 
     private Hardening() {}
 
     /**
-     * Locks memory, goes before others on the cores, forbids core dumps, keeps memory reclaim from waiting for filesystems, and leaves the cgroup of
-     * whoever started this process. None of it is fatal where it is not permitted.
+     * Locks memory, takes its place on the cores, forbids core dumps, keeps memory reclaim from waiting for filesystems,
+     * and leaves the cgroup of whoever started this process. None of it is fatal where it is not permitted.
      *
      * @param oomScore to be written to {@code oom_score_adj}
+     * @param nice the priority of this thread and those that it starts, setpriority(2)
      * @return what could not be done, in words
      */
-    static List<String> apply(Kernel kernel, int oomScore) {
+    static List<String> apply(Kernel kernel, int oomScore, int nice) {
         List<String> warnings = new ArrayList<>();
         attempt(warnings, "lock memory", kernel::lockMemory);
-        // A deadline is kept although every core is busy.
-        attempt(warnings, "raise its priority", () -> kernel.setNiceness(-20));
+        attempt(warnings, "raise its priority", () -> kernel.setNiceness(nice));
         attempt(warnings, "forbid core dumps", kernel::forbidCoreDumps);
         attempt(warnings, "declare an i/o flusher", kernel::declareIoFlusher);
         attempt(

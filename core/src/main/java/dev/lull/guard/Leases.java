@@ -40,7 +40,10 @@ final class Leases {
     /** A canary that has not come back by then sleeps on somebody else's freeze. */
     private static final Duration CANARY_PROBE = Duration.ofSeconds(2);
 
-    /** How long the sentry may be behind with a deadline that has moved on; far less than its grace. */
+    /**
+     * How long the sentry may be behind with a deadline that has moved on, and with the end of the expediting. Far less
+     * than its grace, and longer than a window, in which it is not to compete for a processor.
+     */
     private static final Duration SENTRY_LATER = Duration.ofMillis(50);
 
     /** How long a freeze may go without a sentry. */
@@ -70,7 +73,10 @@ final class Leases {
 
     private final Set<String> troubles = new LinkedHashSet<>();
     private final long guardStart;
-    private boolean expediteToldOff;
+
+    /** When the sentry is to be told that nothing is expedited any more; 0 if it need not. */
+    private long sentryExpeditedDue;
+
     private long serials;
 
     Leases(
@@ -185,7 +191,7 @@ final class Leases {
             if (lease.request().expedite()) {
                 lease.expediting = true;
                 if (expedite.begin()) {
-                    expediteToldOff = false;
+                    sentryExpeditedDue = 0;
                     companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 1));
                 }
             }
@@ -247,7 +253,7 @@ final class Leases {
             return;
         }
         awaitEnd(lease, connection, now);
-        lookAtCanaries(lease, now);
+        lookAtCanaries(lease, true, now);
         end(lease, new LeaseEvent.Release(), now);
     }
 
@@ -300,7 +306,7 @@ final class Leases {
     /** A detached lease is released by whoever can name it and may; an attached one is revoked. */
     private void thawByName(LiveLease lease, Connection connection, long now)
             throws KernelException {
-        lookAtCanaries(lease, now);
+        lookAtCanaries(lease, true, now);
         if (!lease.request().attached() && mayAct(connection, lease)) {
             end(lease, new LeaseEvent.Release(), now);
         } else {
@@ -391,6 +397,9 @@ final class Leases {
         }
         int index = note.lease().members().indexOf(note.member());
         step(note.lease(), new LeaseEvent.FreezeReturned(index, note.errno()), now);
+        if (note.asleep()) {
+            step(note.lease(), new LeaseEvent.CanaryAsleep(index), now);
+        }
     }
 
     private void rewriteRecord(LiveLease lease) {
@@ -538,7 +547,10 @@ final class Leases {
             case AWAKE -> {
                 for (LiveLease lease : List.copyOf(live.values())) {
                     int index = index(lease, signal.slot());
-                    if (index >= 0) {
+                    // It may have been awake for long, on its way to the freeze.
+                    if (index >= 0
+                            && lease.atWork()
+                            && lease.members().get(index).witness() == Member.Witness.WOKE) {
                         step(lease, new LeaseEvent.CanaryAwake(index, true), now);
                     }
                 }
@@ -565,15 +577,14 @@ final class Leases {
     private void kept(boolean sentry, Signal signal, long now) {
         for (LiveLease lease : live.values()) {
             int index = index(lease, signal.slot());
-            if (index < 0) {
+            if (index < 0 || lease.ended()) {
                 continue;
             }
             Member member = lease.members().get(index);
             if (sentry) {
                 member.keptBySentry = true;
             } else {
-                member.keptByCanary = true;
-                member.canaryThread = (int) signal.value();
+                member.keptBy((int) signal.value());
             }
             if (lease.awaitingArmed != null && lease.kept()) {
                 startPreSync(lease, now);
@@ -678,7 +689,7 @@ final class Leases {
     // ---- time
 
     OptionalLong nextTick() {
-        long next = Long.MAX_VALUE;
+        long next = sentryExpeditedDue == 0 ? Long.MAX_VALUE : sentryExpeditedDue;
         for (LiveLease lease : live.values()) {
             OptionalLong tick = lease.state().nextTick();
             if (tick.isPresent()) {
@@ -750,6 +761,13 @@ final class Leases {
         }
     }
 
+    /** Nobody need ask for a lease to learn that it is lost. */
+    void lookAtCanaries(long now) throws KernelException {
+        for (LiveLease lease : List.copyOf(live.values())) {
+            lookAtCanaries(lease, false, now);
+        }
+    }
+
     /** A killed process with a thread in state D closes nothing until the thaw; it is a dead holder all the same. */
     void lookAtHolders(long now) throws KernelException {
         for (LiveLease lease : List.copyOf(live.values())) {
@@ -773,14 +791,23 @@ final class Leases {
     // ---- proof
 
     /** The last look before our own thaw: a canary that does not sleep has been woken by somebody else's. */
-    private void lookAtCanaries(LiveLease lease, long now) throws KernelException {
+    private void lookAtCanaries(LiveLease lease, boolean last, long now) throws KernelException {
         if (!(lease.state() instanceof LeaseState.Frozen)) {
             return;
         }
         for (int i = 0; i < lease.members().size(); i++) {
             Member member = lease.members().get(i);
-            if (member.provable() && !member.canarySleeps()) {
-                step(lease, new LeaseEvent.CanaryAwake(i, false), now);
+            if (!member.provable()) {
+                continue;
+            }
+            switch (member.witness()) {
+                case WOKE -> step(lease, new LeaseEvent.CanaryAwake(i, true), now);
+                case UNKNOWN -> {
+                    if (last) {
+                        step(lease, new LeaseEvent.CanaryAwake(i, false), now);
+                    }
+                }
+                case ASLEEP -> {}
             }
         }
     }
@@ -825,7 +852,9 @@ final class Leases {
         }
         if (lease.expediting && !(after instanceof LeaseState.Freezing) && noneFreezing(lease)) {
             lease.expediting = false;
-            expediteToldOff |= expedite.end();
+            if (expedite.end()) {
+                sentryExpeditedDue = now + SENTRY_LATER.toNanos();
+            }
         }
         if (after instanceof LeaseState.Ended) {
             finish(lease, now);
@@ -845,8 +874,8 @@ final class Leases {
     }
 
     private void tellWhatIsDue(long now) {
-        if (expediteToldOff) {
-            expediteToldOff = false;
+        if (sentryExpeditedDue != 0 && now - sentryExpeditedDue >= 0) {
+            sentryExpeditedDue = 0;
             companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 0));
         }
         for (LiveLease lease : live.values()) {

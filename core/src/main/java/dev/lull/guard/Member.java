@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.LinkedBlockingQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One filesystem of a lease in the guard: its descriptors, and the one thread that makes its calls, so that one which is
@@ -32,6 +33,9 @@ final class Member {
     private static final Duration THAW_RETRY = Duration.ofMillis(50);
     private static final Duration CANARY_LOOK = Duration.ofNanos(10_000);
 
+    /** How often the canary is looked at before FIFREEZE's return is told without its proof. */
+    private static final int CANARY_LOOKS = 10;
+
     private final Kernel kernel;
     private final Mailbox mailbox;
     private final LiveLease lease;
@@ -50,9 +54,12 @@ final class Member {
     private volatile long thawCalled;
     private volatile long thawReturned;
     private volatile boolean closed;
+    private volatile @Nullable Descriptor canaryThread;
 
-    volatile int canaryProcess;
-    volatile int canaryThread;
+    /** Which sleep of the canary's proves the freeze; see {@link dev.lull.linux.ProcessCalls#deepSleep}. */
+    private volatile OptionalLong proof = OptionalLong.empty();
+
+    int canaryProcess;
     long canaryTold;
     boolean toldToSentry;
     boolean toldToCanary;
@@ -200,42 +207,107 @@ final class Member {
         }
     }
 
-    /** From FIFREEZE's return to the canary's sleep nobody has to be asked: it is part of every window. */
+    /**
+     * The canary is sent on its way before FIFREEZE: the first level of the freeze puts it to sleep, so that nothing is
+     * left to be waited for when the call returns.
+     */
     private void freezeAndProve() {
+        proof = OptionalLong.empty();
+        if (lease.request().presync()) {
+            Optional<Errno> errno = attempt(() -> PreSync.once(kernel, directory, backing));
+            if (errno.isPresent()) {
+                mailbox.post(new Note.FreezeReturned(lease, this, errno, false));
+                return;
+            }
+        }
+        boolean rung = provable() && attempt(() -> kernel.signal(canaryBell)).isEmpty();
         Optional<Errno> errno = attempt(this::callFreeze);
-        mailbox.post(new Note.FreezeReturned(lease, this, errno));
-        if (errno.isEmpty() && provable()) {
-            boolean asleep = attempt(() -> kernel.signal(canaryBell)).isEmpty() && fallsAsleep();
-            mailbox.post(new Note.CanarySettled(lease, this, asleep));
+        boolean asleep = errno.isEmpty() && rung && fallsAsleep(CANARY_LOOKS);
+        mailbox.post(new Note.FreezeReturned(lease, this, errno, asleep));
+        if (errno.isEmpty() && provable() && !asleep) {
+            mailbox.post(
+                    new Note.CanarySettled(lease, this, rung && fallsAsleep(Integer.MAX_VALUE)));
         }
     }
 
-    /** Gives up when something else is to be done: then the freeze is over anyhow. */
-    private boolean fallsAsleep() {
+    /**
+     * Waits for the canary to sleep. Once FIFREEZE has returned nobody is between the freeze's doors: a thread in state D
+     * there waits for the thaw.
+     *
+     * @param looks how often to look at most; gives up earlier when something else is to be done, for then the freeze is
+     *     over anyhow
+     */
+    private boolean fallsAsleep(int looks) {
         long until = kernel.bootNanos() + CANARY_SETTLES.toNanos();
-        while (orders.isEmpty() && kernel.bootNanos() - until < 0) {
-            if (canarySleeps()) {
+        OptionalLong before = OptionalLong.empty();
+        for (int look = 0; look < looks; look++) {
+            OptionalLong now;
+            try {
+                now = canarySleep();
+            } catch (KernelException e) {
+                now = OptionalLong.empty();
+            }
+            if (now.isPresent() && now.equals(before)) {
+                proof = now;
                 return true;
             }
-            attempt(() -> kernel.poll(List.of(), CANARY_LOOK));
+            if (!orders.isEmpty() || kernel.bootNanos() - until >= 0) {
+                return false;
+            }
+            if (now.isEmpty()) {
+                attempt(() -> kernel.poll(List.of(), CANARY_LOOK));
+            }
+            before = now;
         }
         return false;
     }
 
-    /** Whether the canary sleeps, and nobody can have thawed since it was told to. */
-    boolean canarySleeps() {
+    /** What the canary tells of the freeze since it was proved. */
+    enum Witness {
+        /** It has slept all the time: it was held. */
+        ASLEEP,
+        /** It has woken, and nothing but a thaw wakes it: somebody else thawed. */
+        WOKE,
+        /** It cannot be looked at, which proves nothing. */
+        UNKNOWN
+    }
+
+    Witness witness() {
+        if (proof.isEmpty()) {
+            return Witness.UNKNOWN;
+        }
         try {
-            return kernel.threadState(canaryProcess, canaryThread).orElse('X') == 'D';
+            return proof.equals(canarySleep()) ? Witness.ASLEEP : Witness.WOKE;
         } catch (KernelException e) {
-            // What cannot be looked at proves nothing.
-            return false;
+            return Witness.UNKNOWN;
+        }
+    }
+
+    private OptionalLong canarySleep() throws KernelException {
+        Descriptor thread = canaryThread;
+        return thread == null ? OptionalLong.empty() : kernel.deepSleep(thread);
+    }
+
+    /** The canary has sent this thread of its, in the place of a predecessor's. Before the freeze only. */
+    void keptBy(int thread) {
+        keptByCanary = true;
+        try {
+            closeCanaryThread();
+            canaryThread = kernel.openThread(canaryProcess, thread);
+        } catch (KernelException e) {
+            // It died just now, which its guard will notice; it proves nothing until then.
+            canaryThread = null;
+        }
+    }
+
+    private void closeCanaryThread() throws KernelException {
+        Descriptor thread = canaryThread;
+        if (thread != null) {
+            thread.close();
         }
     }
 
     private void callFreeze() throws KernelException {
-        if (lease.request().presync()) {
-            PreSync.once(kernel, directory, backing);
-        }
         freezeCalled = kernel.bootNanos();
         try {
             kernel.freeze(directory);
@@ -266,6 +338,10 @@ final class Member {
         List<Descriptor> all = new ArrayList<>(backing);
         all.add(directory);
         all.add(canaryBell);
+        Descriptor watched = canaryThread;
+        if (watched != null) {
+            all.add(watched);
+        }
         for (Descriptor descriptor : all) {
             try {
                 descriptor.close();

@@ -17,10 +17,11 @@ sealed interface Note {
     /** The pre-sync rounds of a member are over; a failure is one that the freeze would meet as well. */
     record PreSynced(LiveLease lease, Member member, Optional<Errno> errno) implements Note {}
 
-    /** FIFREEZE returned. */
-    record FreezeReturned(LiveLease lease, Member member, Optional<Errno> errno) implements Note {}
+    /** FIFREEZE returned; if it succeeded the canary may sleep already, as it nearly always does. */
+    record FreezeReturned(LiveLease lease, Member member, Optional<Errno> errno, boolean asleep)
+            implements Note {}
 
-    /** The canary fell asleep after FIFREEZE, or would not. */
+    /** A canary that did not sleep when FIFREEZE returned fell asleep, or would not. */
     record CanarySettled(LiveLease lease, Member member, boolean asleep) implements Note {}
 
     /** FITHAW returned. */

@@ -5,6 +5,7 @@ import dev.lull.lease.LeaseState;
 import dev.lull.lease.Terms;
 import dev.lull.lease.Timeouts;
 import dev.lull.lease.Transition;
+import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import java.time.Duration;
@@ -39,7 +40,9 @@ final class Rehearsal implements Runnable {
     }
 
     private void once() throws KernelException, WireException {
-        kernel.threadState(kernel.processId(), kernel.threadId());
+        try (Descriptor self = kernel.openThread(kernel.processId(), kernel.threadId())) {
+            kernel.deepSleep(self);
+        }
         kernel.thread(kernel.processId(), kernel.threadId());
         kernel.poll(List.of(), Duration.ofNanos(1));
         for (Request request :

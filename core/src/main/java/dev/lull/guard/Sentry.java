@@ -53,6 +53,7 @@ final class Sentry {
     private final Set<Long> certified = new HashSet<>();
     private volatile boolean guardGone;
     private boolean expedited;
+    private long lastLook;
     private int looksStopped;
 
     private Sentry(Kernel kernel, Descriptor guard, Path runDirectory, int guardPid)
@@ -72,7 +73,10 @@ final class Sentry {
 
     static void run(Kernel kernel, Path runDirectory, int guardPid) throws KernelException {
         Descriptor guard = Companion.inheritedSocket(kernel);
-        Hardening.apply(kernel, -1000);
+        // Interpreted, it takes a millisecond to hear a word, and in a window others need that:
+        // only its thaws
+        // go first.
+        Hardening.apply(kernel, -1000, 0);
         Hardening.standOn(kernel, runDirectory);
         Sentry sentry = new Sentry(kernel, guard, runDirectory, guardPid);
         sentry.warmUp();
@@ -86,6 +90,8 @@ final class Sentry {
         post.order(true);
         post.forget();
         guardState();
+        // The rehearsal went first, too.
+        kernel.setNiceness(0);
     }
 
     /** Whatever goes wrong in here, what can be frozen is thawed: a sentry that gives up would break the promise. */
@@ -110,8 +116,7 @@ final class Sentry {
         while (!guardGone) {
             // All that was said is heard before any deadline is looked at: the latest one counts.
             if (!hear() && !guardGone) {
-                boolean mayBeFrozen = !deadlines.isEmpty() || expedited;
-                GuardState state = mayBeFrozen ? guardState() : GuardState.RUNS;
+                GuardState state = lookDue() ? guardState() : GuardState.RUNS;
                 guardGone = state == GuardState.DEAD;
                 thawOverdue(state == GuardState.STOPPED);
                 for (long lease : newlyThawed(told)) {
@@ -223,6 +228,16 @@ final class Sentry {
         RUNS,
         STOPPED,
         DEAD
+    }
+
+    /** While anything can be frozen, and not at each word: it costs more than hearing one. */
+    private boolean lookDue() {
+        long now = kernel.bootNanos();
+        if ((deadlines.isEmpty() && !expedited) || now - lastLook < LOOK.toNanos()) {
+            return false;
+        }
+        lastLook = now;
+        return true;
     }
 
     private GuardState guardState() throws KernelException {
@@ -367,6 +382,9 @@ final class Sentry {
                 LockSupport.park(this);
             }
             try (filesystem) {
+                if (ordered && !forgotten) {
+                    goFirst();
+                }
                 while (ordered && !forgotten && !thawed) {
                     thawed = callThaw();
                     if (!thawed) {
@@ -375,6 +393,15 @@ final class Sentry {
                 }
             } catch (KernelException e) {
                 tried = true;
+                Companion.leaveNote(runDirectory, "sentry", e);
+            }
+        }
+
+        private void goFirst() {
+            try {
+                kernel.setNiceness(Hardening.FIRST);
+            } catch (KernelException e) {
+                // Where that is not permitted it thaws as soon as it can.
                 Companion.leaveNote(runDirectory, "sentry", e);
             }
         }

@@ -30,6 +30,7 @@ final class Abi {
     static final long FCNTL = number(72, 25);
     static final long FLOCK = number(73, 32);
     static final long FSYNC = number(74, 82);
+    static final long UTIMENSAT = number(280, 88);
     static final long CHDIR = number(80, 49);
     static final long FCHMOD = number(91, 52);
     static final long GETEUID = number(107, 175);

@@ -34,6 +34,9 @@ public interface FileCalls {
     /** fsync(2). */
     void sync(Descriptor file) throws KernelException;
 
+    /** Sets the modification time to now, as a write does: futimens(3). A descriptor that is open for reading will do. */
+    void touch(Descriptor file) throws KernelException;
+
     /**
      * flock(2) LOCK_EX, without waiting.
      *

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,15 @@ public final class LinuxKernel implements Kernel {
     private static final int AT_EMPTY_PATH = 0x1000;
     private static final int AT_NO_AUTOMOUNT = 0x800;
     private static final int F_GETFL = 3;
+
+    /** proc_pid_status(5) has some 1500, and more with many processors. */
+    private static final int STATUS_BYTES = 8192;
+
+    /** utimensat(2), in tv_nsec. */
+    private static final long UTIME_NOW = (1L << 30) - 1;
+
+    private static final long UTIME_OMIT = (1L << 30) - 2;
+
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int LOCK_EX = 2;
     private static final int LOCK_NB = 4;
@@ -84,10 +94,11 @@ public final class LinuxKernel implements Kernel {
     private static final int DIRENT_LENGTH = 16;
     private static final int DIRENT_NAME = 19;
 
-    /** No file has it: removing it passes the superblock's write lock and changes nothing. */
-    private static final byte[] NO_ATTRIBUTE = {
-        'u', 's', 'e', 'r', '.', 'l', 'u', 'l', 'l', '.', 'c', 'a', 'n', 'a', 'r', 'y'
-    };
+    /**
+     * Of a namespace that no filesystem has: fs/xattr.c refuses it (EOPNOTSUPP) once it has the write lock, and the
+     * filesystem is not asked. Asked for one of its own, ext4 begins a transaction, and a freeze has that to write.
+     */
+    private static final byte[] NO_ATTRIBUTE = {'l', 'u', 'l', 'l', '.', 'n', 'o', 'n', 'e'};
 
     private static final String NO_UUID = "00000000-0000-0000-0000-000000000000";
     private static final byte[] NOTHING = {};
@@ -161,8 +172,8 @@ public final class LinuxKernel implements Kernel {
                         filesystem.number(),
                         scratch.string(NO_ATTRIBUTE));
         // fs/xattr.c takes the write lock (mnt_want_write_file) before it looks at anything else,
-        // so each
-        // of these is answered after the lock was had.
+        // so
+        // each of these is answered after the lock was had.
         if (!isAny(result, Errno.ENODATA, Errno.EOPNOTSUPP, Errno.EROFS)
                 && !isAny(result, Errno.EPERM, Errno.EACCES)) {
             check(result, "fremovexattr", filesystem.name());
@@ -346,6 +357,19 @@ public final class LinuxKernel implements Kernel {
     @Override
     public void sync(Descriptor file) throws KernelException {
         check(SystemCall.call(Scratch.of(), Abi.FSYNC, file.number()), "fsync", file.name());
+    }
+
+    @Override
+    public void touch(Descriptor file) throws KernelException {
+        Scratch scratch = Scratch.of();
+        int times = scratch.reserve(32);
+        scratch.putLong(times + 8, UTIME_OMIT);
+        scratch.putLong(times + 24, UTIME_NOW);
+        check(
+                SystemCall.call(
+                        scratch, Abi.UTIMENSAT, file.number(), 0, scratch.address(times), 0),
+                "utimensat",
+                file.name());
     }
 
     @Override
@@ -1037,14 +1061,27 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
-    public Optional<Character> threadState(int pid, int tid) throws KernelException {
-        StringBuilder path = new StringBuilder("/proc/").append(pid).append("/task/").append(tid);
-        try {
-            return Optional.of(ProcThread.state(readWhole(ascii(path.append("/stat")))));
-        } catch (KernelException e) {
-            gone(e);
-            return Optional.empty();
+    public Descriptor openThread(int pid, int tid) throws KernelException {
+        return openRead(Path.of("/proc/" + pid + "/task/" + tid + "/status"));
+    }
+
+    @Override
+    public OptionalLong deepSleep(Descriptor thread) throws KernelException {
+        Scratch scratch = Scratch.of(STATUS_BYTES);
+        int memory = scratch.reserveAsIs(STATUS_BYTES);
+        long result =
+                SystemCall.call(
+                        scratch,
+                        Abi.PREAD64,
+                        thread.number(),
+                        scratch.address(memory),
+                        STATUS_BYTES,
+                        0);
+        if (result == -Errno.ESRCH.number()) {
+            return OptionalLong.empty();
         }
+        int length = (int) check(result, "read", thread.name());
+        return ProcThread.deepSleep(scratch.bytes(memory, length));
     }
 
     @Override

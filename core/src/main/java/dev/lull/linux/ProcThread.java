@@ -1,6 +1,8 @@
 package dev.lull.linux;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.OptionalLong;
 
 /**
  * Reads {@code stat} and {@code status} of a thread (proc_pid_stat(5), proc_pid_status(5)). Pure.
@@ -8,6 +10,9 @@ import java.nio.charset.StandardCharsets;
 final class ProcThread {
     private static final int SIGKILL_BIT = 1 << (9 - 1);
     private static final int START_TIME_FIELD = 22;
+    private static final byte[] STATE = "State:".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] SWITCHES =
+            "voluntary_ctxt_switches:".getBytes(StandardCharsets.US_ASCII);
 
     private ProcThread() {}
 
@@ -40,15 +45,53 @@ final class ProcThread {
         return new ThreadStatus(state, start, killPending);
     }
 
-    /** The state's letter. @throws IllegalArgumentException if {@code stat} is malformed */
-    static char state(byte[] stat) {
-        // After the last parenthesis: the name before it can hold any.
-        for (int i = stat.length - 3; i >= 0; i--) {
-            if (stat[i] == ')') {
-                return (char) stat[i + 2];
+    /**
+     * See {@link ProcessCalls#deepSleep}.
+     *
+     * @throws IllegalArgumentException if {@code status} is malformed
+     */
+    static OptionalLong deepSleep(byte[] status) {
+        if (value(status, lineOf(status, STATE, true)) != 'D') {
+            return OptionalLong.empty();
+        }
+        long number = 0;
+        for (int at = valueAt(status, lineOf(status, SWITCHES, false)); at < status.length; at++) {
+            if (status[at] < '0' || status[at] > '9') {
+                break;
+            }
+            number = number * 10 + status[at] - '0';
+        }
+        return OptionalLong.of(number);
+    }
+
+    /**
+     * Where a field's line begins. By hand, and from the end where the line is: this is a part of every window, also of
+     * the first ones, which are interpreted.
+     */
+    private static int lineOf(byte[] status, byte[] name, boolean fromStart) {
+        int last = status.length - name.length;
+        for (int i = 0; i <= last; i++) {
+            int at = fromStart ? i : last - i;
+            boolean lineStart = at == 0 || status[at - 1] == '\n';
+            if (lineStart && Arrays.equals(status, at, at + name.length, name, 0, name.length)) {
+                return at + name.length;
             }
         }
-        throw new IllegalArgumentException("malformed stat");
+        throw new IllegalArgumentException(
+                "no " + new String(name, StandardCharsets.US_ASCII) + " in status");
+    }
+
+    private static int valueAt(byte[] status, int afterName) {
+        int at = afterName;
+        while (at < status.length && (status[at] == ' ' || status[at] == '\t')) {
+            at++;
+        }
+        return at;
+    }
+
+    private static int value(byte[] status, int afterName) {
+        int at = valueAt(status, afterName);
+        return at < status.length ? status[at] : 0;
     }
 
     private static long mask(String status, String name) {

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 
 /** Processes, memory and time. */
 public interface ProcessCalls {
@@ -95,14 +96,24 @@ public interface ProcessCalls {
     Optional<ThreadStatus> thread(int pid, int tid) throws KernelException;
 
     /**
-     * The state's letter alone, see {@link ThreadStatus#state}: half the work of {@link #thread}, for where microseconds
-     * count.
+     * Which of its sleeps a thread is in, if it is in an uninterruptible one (state D): how often it has given its
+     * processor up (voluntary_ctxt_switches of proc_pid_status(5)). As long as that is the same, it has not woken in
+     * between.
      *
-     * @return empty if the thread is gone
+     * <p>The state is set a moment before the number is counted on (kernel/sched/core.c, __schedule): a number counts
+     * when it was seen twice.
+     *
+     * @param thread from {@link #openThread}
+     * @return empty if it is awake, in another sleep, or gone
      */
-    default Optional<Character> threadState(int pid, int tid) throws KernelException {
-        return thread(pid, tid).map(ThreadStatus::state);
-    }
+    OptionalLong deepSleep(Descriptor thread) throws KernelException;
+
+    /**
+     * A thread to be watched by {@link #deepSleep}: this very one, whoever gets its number afterwards.
+     *
+     * @throws KernelException ENOENT if it is not there
+     */
+    Descriptor openThread(int pid, int tid) throws KernelException;
 
     /** Thread ids of a process, empty if it is gone. */
     List<Integer> threads(int pid) throws KernelException;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.nio.charset.StandardCharsets;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 class ProcThreadTest {
@@ -48,5 +49,22 @@ class ProcThreadTest {
                 .isThrownBy(() ->
                         ProcThread.parse(
                                 ("17 (a) D" + REST).getBytes(StandardCharsets.UTF_8), new byte[0]));
+    }
+
+    @Test
+    void tellsADeepSleepByItsNumber() {
+        String status =
+                "Name:\tx\\nState:\tR\nUmask:\t0022\nState:\t%s\nThreads:\t1\n"
+                        + "voluntary_ctxt_switches:\t1234567890123\nnonvoluntary_ctxt_switches:\t7\n";
+        assertThat(deepSleep(status.formatted("D (disk sleep)"))).hasValue(1234567890123L);
+        assertThat(deepSleep(status.formatted("S (sleeping)"))).isEmpty();
+        assertThat(deepSleep(status.formatted("Z (zombie)"))).isEmpty();
+        assertThatIllegalArgumentException().isThrownBy(() -> deepSleep("Name:\tx\n"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> deepSleep("Name:\tx\nState:\tD (disk sleep)\n"));
+    }
+
+    private static OptionalLong deepSleep(String status) {
+        return ProcThread.deepSleep(status.getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -435,6 +436,14 @@ public final class FakeKernel implements Kernel {
         synchronized (world) {
             process.enter();
             nodeFile(descriptor, "fsync");
+        }
+    }
+
+    @Override
+    public void touch(Descriptor descriptor) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            nodeFile(descriptor, "utimensat");
         }
     }
 
@@ -1292,6 +1301,30 @@ public final class FakeKernel implements Kernel {
             process.enter();
             FakeProcess other = world.processes.get(pid);
             return other == null ? Optional.empty() : other.thread(tid);
+        }
+    }
+
+    @Override
+    public Descriptor openThread(int pid, int tid) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            String name = "/proc/" + pid + "/task/" + tid + "/status";
+            FakeProcess other = world.processes.get(pid);
+            if (other == null || other.thread(tid).isEmpty()) {
+                throw new KernelException("openat", name, Errno.ENOENT);
+            }
+            return install(new OpenFile.OfThread(other, tid), name);
+        }
+    }
+
+    @Override
+    public OptionalLong deepSleep(Descriptor descriptor) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            if (file(descriptor, "read") instanceof OpenFile.OfThread thread) {
+                return thread.process.deepSleep(thread.tid);
+            }
+            throw new KernelException("read", descriptor.name(), Errno.EINVAL);
         }
     }
 

@@ -5,12 +5,14 @@ import dev.lull.linux.KernelException;
 import dev.lull.linux.ThreadStatus;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
@@ -36,6 +38,8 @@ public final class FakeProcess {
     private final long startTicks;
     private final Map<Thread, Integer> threads = new LinkedHashMap<>();
     private final Set<Integer> blocked = new HashSet<>();
+    private final Map<Integer, Long> sleeps = new HashMap<>();
+    private final Map<Integer, BooleanSupplier> sleepers = new HashMap<>();
     private boolean stopped;
     private OptionalInt killedBy = OptionalInt.empty();
     private OptionalInt status = OptionalInt.empty();
@@ -198,9 +202,12 @@ public final class FakeProcess {
         }
         int tid = threadId();
         blocked.add(tid);
+        sleeps.merge(tid, 1L, Long::sum);
+        sleepers.put(tid, awake);
         world.notifyAll();
         world.await(awake);
         blocked.remove(tid);
+        sleepers.remove(tid);
         endIfNothingBlocks();
         world.notifyAll();
         enter();
@@ -217,6 +224,14 @@ public final class FakeProcess {
         } finally {
             world.clock.wakeUp(nanos);
         }
+    }
+
+    /** A thread that was woken does not sleep, even if it has not run yet. */
+    OptionalLong deepSleep(int tid) {
+        BooleanSupplier awake = sleepers.get(tid);
+        return awake == null || awake.getAsBoolean()
+                ? OptionalLong.empty()
+                : OptionalLong.of(sleeps.getOrDefault(tid, 0L));
     }
 
     Optional<ThreadStatus> thread(int tid) {

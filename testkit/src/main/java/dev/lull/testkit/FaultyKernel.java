@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -397,6 +398,13 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     public void sync(Descriptor file) throws KernelException {
         Call call = begin("sync", file.name());
         kernel.sync(file);
+        call.end();
+    }
+
+    @Override
+    public void touch(Descriptor file) throws KernelException {
+        Call call = begin("touch", file.name());
+        kernel.touch(file);
         call.end();
     }
 
@@ -802,6 +810,22 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     public Optional<ThreadStatus> thread(int pid, int tid) throws KernelException {
         Call call = begin("thread", "process " + pid);
         Optional<ThreadStatus> result = kernel.thread(pid, tid);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public Descriptor openThread(int pid, int tid) throws KernelException {
+        Call call = begin("openThread", "process " + pid);
+        Descriptor result = kernel.openThread(pid, tid);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public OptionalLong deepSleep(Descriptor thread) throws KernelException {
+        Call call = begin("deepSleep", thread.name());
+        OptionalLong result = kernel.deepSleep(thread);
         call.end();
         return result;
     }

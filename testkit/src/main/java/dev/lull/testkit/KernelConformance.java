@@ -28,8 +28,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -187,6 +190,57 @@ public abstract class KernelConformance {
     }
 
     /** Returns once the thread is in state D. */
+    /** What the proof of a freeze rests on: whoever was woken in between sleeps another sleep. */
+    @Test
+    void aDeepSleepIsKnownByItsNumber() throws Exception {
+        Descriptor top = top();
+        AtomicInteger tid = new AtomicInteger();
+        AtomicBoolean end = new AtomicBoolean();
+        Thread sleeper =
+                Thread.ofPlatform()
+                        .daemon()
+                        .start(() -> {
+                            try {
+                                tid.set(kernel().threadId());
+                                while (!end.get()) {
+                                    kernel().passWriteLock(top);
+                                }
+                            } catch (KernelException e) {
+                                tid.set(-1);
+                            }
+                        });
+        await().atMost(PATIENCE).until(() -> tid.get() != 0);
+        kernel().freeze(top);
+        Descriptor thread = closing(kernel().openThread(kernel().processId(), tid.get()));
+        long first = awaitSleep(thread, -1);
+        assertThat(kernel().deepSleep(thread)).hasValue(first);
+        kernel().thaw(top);
+        kernel().freeze(top);
+        long second = awaitSleep(thread, first);
+        assertThat(second).isNotEqualTo(first);
+        end.set(true);
+        kernel().thaw(top);
+        sleeper.join();
+        assertThat(kernel().deepSleep(thread)).isEmpty();
+        Descriptor self = closing(kernel().openThread(kernel().processId(), kernel().threadId()));
+        assertThat(kernel().deepSleep(self)).isEmpty();
+        assertErrno(Errno.ENOENT, () -> kernel().openThread(kernel().processId(), 1 << 22));
+    }
+
+    private long awaitSleep(Descriptor thread, long not) {
+        AtomicLong seen = new AtomicLong(-1);
+        await().atMost(PATIENCE)
+                .pollInterval(Duration.ofMillis(2))
+                .until(() -> {
+                    OptionalLong now = kernel().deepSleep(thread);
+                    // Seen twice: the first look can come before the number is counted on.
+                    return now.isPresent()
+                            && now.getAsLong() != not
+                            && seen.getAndSet(now.getAsLong()) == now.getAsLong();
+                });
+        return seen.get();
+    }
+
     private CompletableFuture<Void> passOnThread(Descriptor top) {
         CompletableFuture<Void> passed = new CompletableFuture<>();
         AtomicInteger tid = new AtomicInteger();

@@ -135,6 +135,16 @@ sealed class OpenFile {
         long count;
     }
 
+    static final class OfThread extends OpenFile {
+        final FakeProcess process;
+        final int tid;
+
+        OfThread(FakeProcess process, int tid) {
+            this.process = process;
+            this.tid = tid;
+        }
+    }
+
     static final class OfProcess extends OpenFile {
         final FakeProcess process;
 
