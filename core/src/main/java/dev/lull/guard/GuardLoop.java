@@ -26,6 +26,9 @@ final class GuardLoop implements AutoCloseable {
     /** How often holders and companions are looked at while something can be frozen. */
     private static final Duration LOOK = Duration.ofMillis(100);
 
+    /** poll(2) may come late by a thousandth of its timeout (fs/select.c): the last bit before a deadline is short. */
+    private static final Duration PUNCTUAL = Duration.ofMillis(2);
+
     private final Kernel kernel;
     private final RunDirectory run;
     private final Descriptor listener;
@@ -435,8 +438,11 @@ final class GuardLoop implements AutoCloseable {
         if (leases.isEmpty() && idle.isZero()) {
             left = Duration.ofHours(1).toNanos();
         }
-        return Duration.ofNanos(
-                Math.max(Math.min(left, next.isPresent() ? next.getAsLong() - now : left), 0));
+        long untilTick = next.isPresent() ? next.getAsLong() - now : Long.MAX_VALUE;
+        if (untilTick > 2 * PUNCTUAL.toNanos()) {
+            untilTick -= PUNCTUAL.toNanos();
+        }
+        return Duration.ofNanos(Math.max(Math.min(left, untilTick), 0));
     }
 
     @Override

@@ -28,6 +28,7 @@ final class Hardening {
     static List<String> apply(Kernel kernel, int oomScore, int nice) {
         List<String> warnings = new ArrayList<>();
         attempt(warnings, "lock memory", kernel::lockMemory);
+        attempt(warnings, "wake punctually", kernel::wakePunctually);
         attempt(warnings, "raise its priority", () -> kernel.setNiceness(nice));
         attempt(warnings, "forbid core dumps", kernel::forbidCoreDumps);
         attempt(warnings, "declare an i/o flusher", kernel::declareIoFlusher);

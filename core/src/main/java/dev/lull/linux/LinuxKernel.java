@@ -88,6 +88,7 @@ public final class LinuxKernel implements Kernel {
     private static final int CLONE_FILES = 0x400;
     private static final int CLONE_NEWNS = 0x20000;
     private static final int RLIMIT_CORE = 4;
+    private static final int PR_SET_TIMERSLACK = 29;
     private static final int PR_SET_IO_FLUSHER = 57;
     private static final int WNOHANG = 1;
 
@@ -903,6 +904,14 @@ public final class LinuxKernel implements Kernel {
     @Override
     public int effectiveUser() {
         return (int) SystemCall.call(Scratch.of(), Abi.GETEUID);
+    }
+
+    @Override
+    public void wakePunctually() throws KernelException {
+        check(
+                SystemCall.call(Scratch.of(), Abi.PRCTL, PR_SET_TIMERSLACK, 1),
+                "prctl",
+                "PR_SET_TIMERSLACK");
     }
 
     @Override

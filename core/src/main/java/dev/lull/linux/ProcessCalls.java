@@ -39,6 +39,12 @@ public interface ProcessCalls {
     void declareIoFlusher() throws KernelException;
 
     /**
+     * prctl PR_SET_TIMERSLACK of the calling thread and those that it starts: timers of theirs go off when they are due,
+     * and not with others up to 50 µs later.
+     */
+    void wakePunctually() throws KernelException;
+
+    /**
      * setpriority(2) of every thread of this process, and of its autogroup (sched(7)) where there are such: threads
      * started later inherit it from the one that starts them.
      *

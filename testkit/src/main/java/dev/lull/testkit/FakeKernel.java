@@ -1162,6 +1162,13 @@ public final class FakeKernel implements Kernel {
 
     /** Does nothing: the fake has no scheduler. */
     @Override
+    public void wakePunctually() throws KernelException {
+        synchronized (world) {
+            process.enter();
+        }
+    }
+
+    @Override
     public void setNiceness(int nice) throws KernelException {
         synchronized (world) {
             process.enter();

@@ -743,6 +743,13 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     }
 
     @Override
+    public void wakePunctually() throws KernelException {
+        Call call = begin("wakePunctually", "");
+        kernel.wakePunctually();
+        call.end();
+    }
+
+    @Override
     public void setNiceness(int nice) throws KernelException {
         Call call = begin("setNiceness", "");
         kernel.setNiceness(nice);
