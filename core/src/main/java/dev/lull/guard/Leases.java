@@ -142,12 +142,10 @@ final class Leases {
         if (arm.paths().isEmpty()) {
             return Optional.of(Failure.of(Failure.Kind.INVALID, "no paths to freeze", ""));
         }
-        try {
-            new Timeouts(arm.within(), arm.timeout());
-        } catch (IllegalArgumentException e) {
-            String why = e.getMessage();
-            return Optional.of(
-                    Failure.of(Failure.Kind.INVALID, why == null ? "bad timeout" : why, ""));
+        Optional<Failure> outOfRange =
+                Refusals.outOfRange(() -> new Timeouts(arm.within(), arm.timeout()));
+        if (outOfRange.isPresent()) {
+            return outOfRange;
         }
         if (live.size() >= MAX_LEASES) {
             return Optional.of(
@@ -217,15 +215,11 @@ final class Leases {
                             ""));
             return;
         }
-        if (extend.timeout().isPresent()) {
-            try {
-                Timeouts.of(extend.timeout().get());
-            } catch (IllegalArgumentException e) {
-                String why = e.getMessage();
-                connection.reply(
-                        Failure.of(Failure.Kind.INVALID, why == null ? "bad timeout" : why, ""));
-                return;
-            }
+        Optional<Failure> outOfRange =
+                extend.timeout().flatMap(t -> Refusals.outOfRange(() -> Timeouts.of(t)));
+        if (outOfRange.isPresent()) {
+            connection.reply(outOfRange.get());
+            return;
         }
         step(lease, new LeaseEvent.Extend(extend.timeout()), now);
         if (lease.state() instanceof LeaseState.Frozen frozen) {
@@ -909,7 +903,7 @@ final class Leases {
                     tellDeadline(lease, frozen.deadline().orElse(Long.MAX_VALUE), true);
             case LeaseState.Thawing thawing ->
                     tellDeadline(lease, thawing.since(), noneFreezing(lease));
-            case LeaseState.Armed _, LeaseState.Ended _ -> lease.sentryMissingSince = 0;
+            case LeaseState.Armed _, LeaseState.Ended _ -> lease.sentryDue = 0;
         }
     }
 

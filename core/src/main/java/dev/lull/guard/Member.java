@@ -220,6 +220,10 @@ final class Member {
                 return;
             }
         }
+        if (!provable() && isWritable()) {
+            mailbox.post(new Note.FreezeReturned(lease, this, Optional.of(Errno.ESTALE), false));
+            return;
+        }
         boolean rung = provable() && attempt(() -> kernel.signal(canaryBell)).isEmpty();
         Optional<Errno> errno = attempt(this::callFreeze);
         boolean asleep = errno.isEmpty() && rung && fallsAsleep(CANARY_LOOKS);
@@ -227,6 +231,17 @@ final class Member {
         if (errno.isEmpty() && provable() && !asleep) {
             mailbox.post(
                     new Note.CanarySettled(lease, this, rung && fallsAsleep(Integer.MAX_VALUE)));
+        }
+    }
+
+    /** Remounted since it was armed: it would be held without a canary, and nobody could say that it was. */
+    private boolean isWritable() {
+        try {
+            return !Filesystem.of(
+                            kernel, directory, Preparation.mountsOf(kernel, lease.holder().pid()))
+                    .readOnly();
+        } catch (KernelException e) {
+            return true;
         }
     }
 

@@ -2,12 +2,14 @@ package dev.lull.guard;
 
 import dev.lull.guard.Reply.Failure;
 import dev.lull.lease.End;
+import dev.lull.lease.Timeouts;
 import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** What the guard says when it cannot do what it was asked: in words, and what to do next. Pure. */
 final class Refusals {
@@ -18,6 +20,18 @@ final class Refusals {
                 Failure.Kind.OTHER_VERSION,
                 "the guard speaks protocol " + Wire.PROTOCOL + ", not " + protocol,
                 "lull guard --stop, and try again");
+    }
+
+    /** What {@link dev.lull.lease.Timeouts} says to limits that somebody asks for; empty if it takes them. */
+    static Optional<Failure> outOfRange(Supplier<Timeouts> limits) {
+        try {
+            Timeouts _ = limits.get();
+            return Optional.empty();
+        } catch (IllegalArgumentException e) {
+            String why = e.getMessage();
+            return Optional.of(
+                    Failure.of(Failure.Kind.INVALID, why == null ? "bad timeout" : why, ""));
+        }
     }
 
     static Failure noSuchLease(String id) {
@@ -145,6 +159,9 @@ final class Refusals {
                             "somebody else has frozen it; lull doctor --frozen shows who waits for it, lull thaw --foreign "
                                     + filesystem.path()
                                     + " thaws it");
+            case "ESTALE" ->
+                    Optional.of(
+                            "it was read-only when the freeze was prepared, and has been remounted since: try again");
             case "EOPNOTSUPP" ->
                     Optional.of(filesystem.type() + " cannot freeze; " + Filesystem.FREEZABLE);
             default -> Optional.empty();

@@ -47,7 +47,6 @@ final class Abi {
     static final long OPENAT = number(257, 56);
     static final long FCHMODAT = number(268, 53);
     static final long PPOLL = number(271, 73);
-    static final long UNSHARE = number(272, 97);
     static final long ACCEPT4 = number(288, 242);
     static final long EVENTFD2 = number(290, 19);
     static final long PRLIMIT64 = number(302, 261);

@@ -85,8 +85,6 @@ public final class LinuxKernel implements Kernel {
     private static final int CLOCK_BOOTTIME = 7;
     private static final long NANOS = 1_000_000_000L;
     private static final int MCL_CURRENT_FUTURE_ONFAULT = 1 | 2 | 4;
-    private static final int CLONE_FILES = 0x400;
-    private static final int CLONE_NEWNS = 0x20000;
     private static final int RLIMIT_CORE = 4;
     private static final int PR_SET_TIMERSLACK = 29;
     private static final int PR_SET_IO_FLUSHER = 57;
@@ -940,22 +938,6 @@ public final class LinuxKernel implements Kernel {
                 SystemCall.call(Scratch.of(), Abi.MLOCKALL, MCL_CURRENT_FUTURE_ONFAULT),
                 "mlockall",
                 "this process");
-    }
-
-    @Override
-    public void unshareFiles() throws KernelException {
-        check(
-                SystemCall.call(Scratch.of(), Abi.UNSHARE, CLONE_FILES),
-                "unshare",
-                "descriptors of this thread");
-    }
-
-    @Override
-    public void unshareMounts() throws KernelException {
-        check(
-                SystemCall.call(Scratch.of(), Abi.UNSHARE, CLONE_NEWNS),
-                "unshare",
-                "mounts of this thread");
     }
 
     @Override

@@ -26,12 +26,6 @@ public interface ProcessCalls {
     /** mlockall(2) MCL_CURRENT|MCL_FUTURE|MCL_ONFAULT. */
     void lockMemory() throws KernelException;
 
-    /** unshare(2) CLONE_FILES for the calling thread: its descriptor table becomes its own copy. */
-    void unshareFiles() throws KernelException;
-
-    /** unshare(2) CLONE_NEWNS for the calling thread. */
-    void unshareMounts() throws KernelException;
-
     /** setrlimit RLIMIT_CORE to 0. */
     void forbidCoreDumps() throws KernelException;
 

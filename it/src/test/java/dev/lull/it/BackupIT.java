@@ -332,6 +332,46 @@ class BackupIT {
         assertThat(full.resolve("file")).hasContent("new");
     }
 
+    @Test
+    void aFilesystemThatCannotFreeze() throws IOException {
+        Path place = Files.createDirectory(target.resolve("tmpfs"));
+        Program.run("mount", "-t", "tmpfs", "-o", "size=2m", "it", place.toString());
+        try {
+            refused(4, "EOPNOTSUPP", "backup", place.toString(), "--to", target.toString());
+            refused(4, "EOPNOTSUPP", "snapshot", "take", place.toString());
+        } finally {
+            Program.run("umount", place.toString());
+        }
+    }
+
+    /** Several at once, of which one cannot be deleted: the others go. */
+    @Test
+    void snapshotsAreMountedAndDeletedByTheirIds() throws IOException {
+        Files.writeString(origin.resolve("file"), "as it was");
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            ids.add(LullProcess.run("snapshot", "take", "--quiet", place()).expect(0).onlyLine());
+        }
+        Path mounted = Files.createDirectory(target.resolve("mounted"));
+        String told =
+                LullProcess.run("snapshot", "mount", "--json", ids.get(1), mounted.toString())
+                        .expect(0)
+                        .onlyLine();
+        assertThat(told)
+                .contains("\"id\":\"" + ids.get(1) + "\"")
+                .contains("\"path\":\"" + mounted + "\"");
+        assertThat(mounted.resolve("file")).hasContent("as it was");
+
+        LullProcess.Result deleted =
+                LullProcess.run("snapshot", "delete", ids.get(0), ids.get(1), ids.get(2));
+        assertThat(deleted.expect(1).errText()).contains(mounted.toString()).contains("\nhint: ");
+        assertThat(LullProcess.run("snapshot", "list").expect(0).outText())
+                .contains(ids.get(1))
+                .doesNotContain(ids.get(0), ids.get(2));
+        LullProcess.run("snapshot", "unmount", mounted.toString()).expect(0);
+        LullProcess.run("snapshot", "delete", ids.get(1)).expect(0);
+    }
+
     private static void refused(int status, String what, String... arguments) {
         LullProcess.Result result = LullProcess.run(arguments).expect(status);
         assertThat(result.errText())

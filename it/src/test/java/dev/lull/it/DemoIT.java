@@ -27,6 +27,19 @@ class DemoIT {
         assertThat(varTmp()).isEqualTo(files);
     }
 
+    @Test
+    @Timeout(value = 4, unit = TimeUnit.MINUTES)
+    void tellsItAsJson() {
+        try (var demo = LullProcess.start("demo", "--no-install", "--json")) {
+            LullProcess.Result result = demo.finish(Duration.ofMinutes(3)).expect(0);
+            assertThat(result.outText())
+                    .startsWith("{")
+                    .contains(
+                            "\"longestWriteNanos\":", "\"windowNanos\"", "\"restoredEqual\":true");
+            assertThat(result.errText()).contains("held, and proven");
+        }
+    }
+
     // Other runs of these tests may come and go there.
     private static String varTmp() {
         return Program.run("find", "/var/tmp", "-maxdepth", "1", "-name", "lull-demo*");

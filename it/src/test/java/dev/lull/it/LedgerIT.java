@@ -8,7 +8,10 @@ import dev.lull.it.harness.LedgerProgram;
 import dev.lull.it.harness.LullProcess;
 import dev.lull.it.harness.Program;
 import dev.lull.it.harness.ScratchFilesystem;
+import dev.lull.it.harness.TestNamespace;
 import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -18,6 +21,7 @@ import org.junit.jupiter.api.Timeout;
 /** A cut through several filesystems is one instant: no record without the one that was made before it. */
 class LedgerIT {
     private static final int SNAPSHOTS = 50;
+    private static final int MIXED_BACKUPS = 5;
 
     /** A record goes to A, fsynced, and then to B, fsynced; so A is at B's record or one ahead, at every instant. */
     @Test
@@ -66,6 +70,61 @@ class LedgerIT {
                 ledger.destroyForcibly().waitFor();
             }
         }
+    }
+
+    /** The snapshot of a subvolume is taken while the other is frozen, and so is of the same instant. */
+    @Test
+    @Timeout(value = 2, unit = TimeUnit.MINUTES)
+    void aBtrfsThatIsNotFrozenTakesPartInTheCut() throws Exception {
+        try (var store = ScratchFilesystem.of(FilesystemType.XFS).mebibytes(1024).make();
+                var a = ScratchFilesystem.of(FilesystemType.EXT4).on(store).make();
+                var b = ScratchFilesystem.make(FilesystemType.BTRFS)) {
+            Process ledger =
+                    JavaProgram.of(
+                                    LedgerProgram.class,
+                                    a.resolve("ledger").toString(),
+                                    b.resolve("ledger").toString())
+                            .redirectError(ProcessBuilder.Redirect.INHERIT)
+                            .start();
+            Path target = TestNamespace.current().directory("target");
+            try (BufferedReader lines = ledger.inputReader()) {
+                assertThat(lines.readLine()).isEqualTo("writing");
+                for (int backup = 0; backup < MIXED_BACKUPS; backup++) {
+                    store.renew();
+                    a.renew();
+                    b.renew();
+                    Path archive =
+                            Path.of(
+                                    LullProcess.run(
+                                                    "backup",
+                                                    "--quiet",
+                                                    "--name",
+                                                    "mixed-" + backup,
+                                                    a.mountPoint().toString(),
+                                                    b.mountPoint().toString(),
+                                                    "--to",
+                                                    target.toString())
+                                            .expect(0)
+                                            .onlyLine());
+                    Path restored = target.resolve("restored-" + backup);
+                    LullProcess.run("restore", archive.toString(), restored.toString()).expect(0);
+                    long inA = records(restored, a);
+                    long inB = records(restored, b);
+                    assertThat(inA - inB)
+                            .as("backup %s: A is at %s, B at %s", backup, inA, inB)
+                            .isBetween(0L, 1L);
+                }
+                assertThat(ledger.isAlive()).isTrue();
+            } finally {
+                ledger.destroyForcibly().waitFor();
+                Program.run("rm", "-rf", target.toString());
+            }
+        }
+    }
+
+    private static long records(Path restored, ScratchFilesystem of) throws IOException {
+        Path ledger = restored.resolve("." + of.mountPoint()).normalize().resolve("ledger");
+        return Files.size(ledger) / LedgerProgram.RECORD;
     }
 
     private static long records(ScratchFilesystem store, String id) {

@@ -1130,21 +1130,7 @@ public final class FakeKernel implements Kernel {
     }
 
     /** Does nothing: all threads of a fake process share its descriptors. */
-    @Override
-    public void unshareFiles() throws KernelException {
-        synchronized (world) {
-            process.enter();
-        }
-    }
-
     /** Does nothing: there is one mount table. */
-    @Override
-    public void unshareMounts() throws KernelException {
-        synchronized (world) {
-            process.enter();
-        }
-    }
-
     @Override
     public void forbidCoreDumps() throws KernelException {
         synchronized (world) {

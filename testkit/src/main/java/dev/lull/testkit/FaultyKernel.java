@@ -715,20 +715,6 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     }
 
     @Override
-    public void unshareFiles() throws KernelException {
-        Call call = begin("unshareFiles", "");
-        kernel.unshareFiles();
-        call.end();
-    }
-
-    @Override
-    public void unshareMounts() throws KernelException {
-        Call call = begin("unshareMounts", "");
-        kernel.unshareMounts();
-        call.end();
-    }
-
-    @Override
     public void forbidCoreDumps() throws KernelException {
         Call call = begin("forbidCoreDumps", "");
         kernel.forbidCoreDumps();

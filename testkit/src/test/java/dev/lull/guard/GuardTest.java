@@ -387,6 +387,37 @@ class GuardTest {
         return open;
     }
 
+    /** It was armed without a canary, since nobody can write to it; now somebody can. */
+    @Test
+    void whatIsRemountedWritableAfterArmingIsNotHeldWithoutProof() throws IOException {
+        srv.readOnly(true);
+        try (GuardHost.Client client = host.new Client()) {
+            String lease = ((Reply.Armed) client.arm(true, srv)).lease().id();
+            srv.readOnly(false);
+            assertThat(client.call(new Request.Freeze(lease)))
+                    .isInstanceOfSatisfying(
+                            Reply.Failure.class,
+                            failure -> {
+                                assertThat(failure.errno()).contains("ESTALE");
+                                assertThat(failure.hint())
+                                        .hasValueSatisfying(
+                                                hint -> assertThat(hint).contains("remounted"));
+                            });
+            assertThat(srv.isFrozen()).isFalse();
+            assertThat(host.endOf(lease)).isEqualTo(End.FAILED);
+        }
+    }
+
+    @Test
+    void whatIsReadOnlyIsHeldWithoutACanary() throws IOException {
+        srv.readOnly(true);
+        try (GuardHost.Client client = host.new Client()) {
+            String lease = client.freeze(true, srv);
+            assertThat(srv.isFrozen()).isTrue();
+            assertThat(client.release(lease).state()).isEqualTo("released");
+        }
+    }
+
     @Test
     void aHalfMessageIsNoMessage() throws IOException {
         try (GuardHost.Client slow = host.new Client();
