@@ -30,13 +30,7 @@ class LedgerIT {
         try (var store = ScratchFilesystem.of(FilesystemType.XFS).mebibytes(1024).make();
                 var a = ScratchFilesystem.of(FilesystemType.EXT4).on(store).make();
                 var b = ScratchFilesystem.of(FilesystemType.EXT4).on(store).make()) {
-            Process ledger =
-                    JavaProgram.of(
-                                    LedgerProgram.class,
-                                    a.resolve("ledger").toString(),
-                                    b.resolve("ledger").toString())
-                            .redirectError(ProcessBuilder.Redirect.INHERIT)
-                            .start();
+            Process ledger = keepLedger(a, b);
             try (BufferedReader lines = ledger.inputReader()) {
                 assertThat(lines.readLine()).isEqualTo("writing");
                 long before = -1;
@@ -79,13 +73,7 @@ class LedgerIT {
         try (var store = ScratchFilesystem.of(FilesystemType.XFS).mebibytes(1024).make();
                 var a = ScratchFilesystem.of(FilesystemType.EXT4).on(store).make();
                 var b = ScratchFilesystem.make(FilesystemType.BTRFS)) {
-            Process ledger =
-                    JavaProgram.of(
-                                    LedgerProgram.class,
-                                    a.resolve("ledger").toString(),
-                                    b.resolve("ledger").toString())
-                            .redirectError(ProcessBuilder.Redirect.INHERIT)
-                            .start();
+            Process ledger = keepLedger(a, b);
             Path target = TestNamespace.current().directory("target");
             try (BufferedReader lines = ledger.inputReader()) {
                 assertThat(lines.readLine()).isEqualTo("writing");
@@ -120,6 +108,15 @@ class LedgerIT {
                 Program.run("rm", "-rf", target.toString());
             }
         }
+    }
+
+    private static Process keepLedger(ScratchFilesystem a, ScratchFilesystem b) throws IOException {
+        return JavaProgram.of(
+                        LedgerProgram.class,
+                        a.resolve("ledger").toString(),
+                        b.resolve("ledger").toString())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
     }
 
     private static long records(Path restored, ScratchFilesystem of) throws IOException {

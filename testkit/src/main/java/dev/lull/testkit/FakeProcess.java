@@ -112,6 +112,13 @@ public final class FakeProcess {
         signal(19);
     }
 
+    /** Whether it is stopped. */
+    public boolean isStopped() {
+        synchronized (world) {
+            return stopped;
+        }
+    }
+
     /** As {@code kill -CONT}. */
     public void resume() {
         signal(18);

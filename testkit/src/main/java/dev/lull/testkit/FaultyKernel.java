@@ -81,14 +81,19 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
         }
     }
 
-    /** Lets go whatever hangs, so that no thread outlives the test, and then {@link #verifyAllHit}. */
-    @Override
-    public void close() {
+    /** Lets go whatever hangs. */
+    public void releaseHanging() {
         synchronized (faults) {
             for (Fault fault : faults) {
                 fault.released.countDown();
             }
         }
+    }
+
+    /** Lets go whatever hangs, so that no thread outlives the test, and then {@link #verifyAllHit}. */
+    @Override
+    public void close() {
+        releaseHanging();
         verifyAllHit();
     }
 
@@ -127,6 +132,11 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
         /** The call fails. */
         public void fail(Errno errno) {
             plan(errno, Duration.ZERO, null, false);
+        }
+
+        /** Something happens first, on the calling thread: somebody is killed, or stopped. */
+        public void perform(Runnable blow) {
+            plan(null, Duration.ZERO, null, false).blow = blow;
         }
 
         /** The call is late: it waits until the clock has moved on by {@code duration}. */
@@ -185,6 +195,7 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
         private final boolean hangs;
         private final CountDownLatch reached = new CountDownLatch(1);
         private final CountDownLatch released = new CountDownLatch(1);
+        private volatile Runnable blow = () -> {};
         private int fitting;
         private boolean hit;
 
@@ -216,6 +227,7 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
 
         void strike(String on) throws KernelException {
             reached.countDown();
+            blow.run();
             if (clock != null) {
                 clock.sleep(delay);
             }

@@ -2,6 +2,7 @@ package dev.lull.guard;
 
 import dev.lull.lease.End;
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.PollInterest;
 import dev.lull.testkit.FakeClock;
@@ -32,8 +33,27 @@ final class GuardHost implements AutoCloseable {
     private final Path directory;
     private final List<FakeFilesystem> filesystems = new ArrayList<>();
 
+    /** What the three processes are, by what they are called here. */
+    enum Role {
+        GUARD,
+        SENTRY,
+        CANARY
+    }
+
+    /** Puts something between a process and its kernel. */
+    interface Dressing {
+        Kernel dress(Role role, FakeKernel own);
+    }
+
+    private final Dressing dressing;
+
     GuardHost(Path directory) throws IOException {
+        this(directory, (_, own) -> own);
+    }
+
+    GuardHost(Path directory, Dressing dressing) throws IOException {
         this.directory = directory;
+        this.dressing = dressing;
         this.run = new RunDirectory(kernel, directory);
         Files.createDirectories(directory.resolve("leases"));
         kernel.filesystem("tmpfs", directory);
@@ -52,22 +72,28 @@ final class GuardHost implements AutoCloseable {
 
     private void program(FakeProcess process) {
         try {
-            if (process.arguments().contains("guard")) {
-                guard(process.kernel());
-            } else if (process.arguments().stream().anyMatch(a -> a.contains("Sentry"))) {
-                Sentry.run(
-                        process.kernel(),
-                        directory,
-                        Integer.parseInt(process.arguments().getLast()));
-            } else {
-                Canary.run(process.kernel(), directory);
+            Kernel own = dressing.dress(role(process), process.kernel());
+            switch (role(process)) {
+                case GUARD -> guard(own);
+                case SENTRY ->
+                        Sentry.run(own, directory, Integer.parseInt(process.arguments().getLast()));
+                case CANARY -> Canary.run(own, directory);
             }
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
     }
 
-    private void guard(FakeKernel own) throws IOException {
+    static Role role(FakeProcess process) {
+        if (process.arguments().contains("guard")) {
+            return Role.GUARD;
+        }
+        return process.arguments().stream().anyMatch(a -> a.contains("Sentry"))
+                ? Role.SENTRY
+                : Role.CANARY;
+    }
+
+    private void guard(Kernel own) throws IOException {
         RunDirectory its = new RunDirectory(own, directory);
         List<String> warnings = new ArrayList<>();
         new TakeOver(own, its, warnings).run();
