@@ -5,12 +5,16 @@ import dev.lull.freeze.GuardClient;
 import dev.lull.freeze.GuardUnreachableException;
 import dev.lull.guard.Jvm;
 import dev.lull.guard.Request;
+import dev.lull.guard.Supervisor;
 import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
 import dev.lull.linux.LinuxKernel;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -58,7 +62,19 @@ final class GuardCommand implements Callable<Integer> {
             throw new CommandException(
                     ExitCode.NOT_PERMITTED, "only root can run the guard", "lull needs root");
         }
+        Map<String, String> supervisor = Supervisor.variables(System.getenv(), kernel.processId());
+        if (!supervisor.isEmpty()) {
+            become(kernel, limit, supervisor);
+        }
         return run(kernel, limit);
+    }
+
+    /** A service is the process that its manager started, by pid and by descriptors. It speaks for itself. */
+    private static void become(Kernel kernel, Duration idle, Map<String, String> supervisor)
+            throws KernelException {
+        List<String> command = Jvm.guardCommand(idle.toSeconds());
+        int descriptors = Supervisor.descriptors(supervisor, kernel.processId());
+        kernel.become(Path.of(command.getFirst()), command, supervisor, descriptors);
     }
 
     /** The guard has a JVM of its own, since that must be started to suit it. This one only waits for it. */

@@ -31,6 +31,7 @@ final class GuardLoop implements AutoCloseable {
 
     private final Kernel kernel;
     private final RunDirectory run;
+    private final Supervisor supervisor;
     private final Descriptor listener;
     private final Duration idle;
     private final List<String> warnings;
@@ -48,12 +49,14 @@ final class GuardLoop implements AutoCloseable {
             Kernel kernel,
             RunDirectory run,
             Expedite expedite,
+            Supervisor supervisor,
             Descriptor listener,
             Duration idle,
             List<String> warnings)
             throws KernelException {
         this.kernel = kernel;
         this.run = run;
+        this.supervisor = supervisor;
         this.listener = listener;
         this.idle = idle;
         this.warnings = new ArrayList<>(warnings);
@@ -92,6 +95,7 @@ final class GuardLoop implements AutoCloseable {
             long now = kernel.bootNanos();
             leases.tick(now);
             look(now);
+            supervisor.turned(now, leases.count());
             if (idleSince(now)) {
                 return;
             }
@@ -399,6 +403,7 @@ final class GuardLoop implements AutoCloseable {
         List<String> told = new ArrayList<>(warnings);
         told.addAll(companions.troubles());
         told.addAll(leases.troubles());
+        supervisor.trouble().ifPresent(told::add);
         return new Reply.GuardStatus(
                 Guard.version(),
                 Wire.PROTOCOL,
@@ -442,7 +447,8 @@ final class GuardLoop implements AutoCloseable {
         if (untilTick > 2 * PUNCTUAL.toNanos()) {
             untilTick -= PUNCTUAL.toNanos();
         }
-        return Duration.ofNanos(Math.max(Math.min(left, untilTick), 0));
+        long untilPing = supervisor.untilDue(now);
+        return Duration.ofNanos(Math.max(Math.min(Math.min(left, untilTick), untilPing), 0));
     }
 
     @Override

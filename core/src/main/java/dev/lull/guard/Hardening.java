@@ -18,14 +18,28 @@ final class Hardening {
     private Hardening() {}
 
     /**
-     * Locks memory, takes its place on the cores, forbids core dumps, keeps memory reclaim from waiting for filesystems,
-     * and leaves the cgroup of whoever started this process. None of it is fatal where it is not permitted.
+     * What {@link #applyInPlace} does, and leaves the cgroup of whoever started this process.
      *
      * @param oomScore to be written to {@code oom_score_adj}
      * @param nice the priority of this thread and those that it starts, setpriority(2)
      * @return what could not be done, in words
      */
     static List<String> apply(Kernel kernel, int oomScore, int nice) {
+        List<String> warnings = applyInPlace(kernel, oomScore, nice);
+        attempt(warnings, "leave the starter's cgroup", () -> leaveCgroup(kernel));
+        return warnings;
+    }
+
+    /**
+     * Locks memory, takes its place on the cores, forbids core dumps, and keeps memory reclaim from waiting for
+     * filesystems; for a process whose cgroup is its own, as that of a service is. None of it is fatal where it is not
+     * permitted.
+     *
+     * @param oomScore to be written to {@code oom_score_adj}
+     * @param nice the priority of this thread and those that it starts, setpriority(2)
+     * @return what could not be done, in words
+     */
+    static List<String> applyInPlace(Kernel kernel, int oomScore, int nice) {
         List<String> warnings = new ArrayList<>();
         attempt(warnings, "lock memory", kernel::lockMemory);
         attempt(warnings, "wake punctually", kernel::wakePunctually);
@@ -38,7 +52,6 @@ final class Hardening {
                 () ->
                         kernel.writeKnob(
                                 Path.of("/proc/self/oom_score_adj"), Integer.toString(oomScore)));
-        attempt(warnings, "leave the starter's cgroup", () -> leaveCgroup(kernel));
         return warnings;
     }
 

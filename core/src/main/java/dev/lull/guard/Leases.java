@@ -102,6 +102,10 @@ final class Leases {
         return live.isEmpty();
     }
 
+    int count() {
+        return live.size();
+    }
+
     /** What an administrator should know, in words. */
     Set<String> troubles() {
         return Collections.unmodifiableSet(troubles);

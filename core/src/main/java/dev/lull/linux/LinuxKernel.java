@@ -28,7 +28,10 @@ public final class LinuxKernel implements Kernel {
     private static final int AT_FDCWD = -100;
     private static final int AT_EMPTY_PATH = 0x1000;
     private static final int AT_NO_AUTOMOUNT = 0x800;
+    private static final int F_SETFD = 2;
     private static final int F_GETFL = 3;
+    private static final int F_SETFL = 4;
+    private static final int FD_CLOEXEC = 1;
 
     /** proc_pid_status(5) has some 1500, and more with many processors. */
     private static final int STATUS_BYTES = 8192;
@@ -74,11 +77,18 @@ public final class LinuxKernel implements Kernel {
 
     private static final int AF_UNIX = 1;
     private static final int SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | Abi.O_NONBLOCK | Abi.O_CLOEXEC;
+    private static final int SOCK_STREAM = 1;
+    private static final int SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | Abi.O_NONBLOCK | Abi.O_CLOEXEC;
+    private static final int MSG_DONTWAIT = 0x40;
+    private static final int MSG_NOSIGNAL = 0x4000;
     private static final int SOCKADDR_UN = 110;
     private static final int SUN_PATH = 2;
     private static final int BACKLOG = 128;
     private static final int SOL_SOCKET = 1;
+    private static final int SO_TYPE = 3;
     private static final int SO_PEERCRED = 17;
+    private static final int SO_ACCEPTCONN = 30;
+    private static final int SO_DOMAIN = 39;
     private static final int SO_PEERPIDFD = 77;
     private static final int EFD_NONBLOCK_CLOEXEC = Abi.O_NONBLOCK | Abi.O_CLOEXEC;
 
@@ -714,9 +724,115 @@ public final class LinuxKernel implements Kernel {
         }
     }
 
+    @Override
+    public Descriptor inheritedListener(int number) throws KernelException {
+        Descriptor socket = own(number, "descriptor " + number);
+        boolean listens =
+                socketNumber(socket, SO_DOMAIN, "SO_DOMAIN") == AF_UNIX
+                        && socketNumber(socket, SO_TYPE, "SO_TYPE") == SOCK_STREAM
+                        && socketNumber(socket, SO_ACCEPTCONN, "SO_ACCEPTCONN") != 0;
+        if (!listens) {
+            throw new KernelException("listen", socket.name(), Errno.EINVAL);
+        }
+        control(socket, F_SETFD, FD_CLOEXEC);
+        control(socket, F_SETFL, control(socket, F_GETFL, 0) | Abi.O_NONBLOCK);
+        return socket;
+    }
+
+    private static int socketNumber(Descriptor socket, int option, String name)
+            throws KernelException {
+        Scratch scratch = Scratch.of();
+        int value = scratch.reserve(4);
+        check(socketOption(scratch, socket, option, value, 4), name, socket.name());
+        return scratch.getInt(value);
+    }
+
+    private static long control(Descriptor file, int command, long argument)
+            throws KernelException {
+        return check(
+                SystemCall.call(Scratch.of(), Abi.FCNTL, file.number(), command, argument),
+                "fcntl",
+                file.name());
+    }
+
+    @Override
+    public Descriptor datagramSocket() throws KernelException {
+        return socket("datagrams", SOCK_DGRAM_NONBLOCK_CLOEXEC);
+    }
+
+    @Override
+    public Descriptor bindDatagram(String address) throws KernelException {
+        Descriptor socket = socket(address, SOCK_DGRAM_NONBLOCK_CLOEXEC);
+        try {
+            byte[] name = socketName(address);
+            Scratch scratch = Scratch.of(SOCKADDR_UN);
+            long at = scratch.address(address(scratch, name));
+            check(
+                    SystemCall.call(scratch, Abi.BIND, socket.number(), at, SUN_PATH + name.length),
+                    "bind",
+                    address);
+            return socket;
+        } catch (KernelException | RuntimeException e) {
+            closeAfter(socket, e);
+            throw e;
+        }
+    }
+
+    @Override
+    public boolean sendDatagram(Descriptor socket, String address, byte[] message)
+            throws KernelException {
+        byte[] name = socketName(address);
+        Scratch scratch = Scratch.of(SOCKADDR_UN + message.length);
+        int at = address(scratch, name);
+        long bytes = scratch.string(message);
+        long result =
+                SystemCall.call(
+                        scratch,
+                        Abi.SENDTO,
+                        socket.number(),
+                        bytes,
+                        message.length,
+                        MSG_DONTWAIT | MSG_NOSIGNAL,
+                        scratch.address(at),
+                        SUN_PATH + name.length);
+        if (result == -Errno.EAGAIN.number()) {
+            return false;
+        }
+        check(result, "sendto", address);
+        return true;
+    }
+
+    /** An abstract name begins with a NUL, and its length counts (unix(7)): nothing may follow it. */
+    private static byte[] socketName(String address) throws KernelException {
+        byte[] name =
+                address.startsWith("@")
+                        ? address.getBytes(StandardCharsets.UTF_8)
+                        : PathBytes.encode(Path.of(address));
+        if (name.length == 0 || name.length >= SOCKADDR_UN - SUN_PATH) {
+            throw new KernelException(
+                    "socket address",
+                    address,
+                    name.length == 0 ? Errno.EINVAL : Errno.ENAMETOOLONG);
+        }
+        if (name[0] == '@') {
+            name[0] = 0;
+        }
+        return name;
+    }
+
+    private static int address(Scratch scratch, byte[] name) {
+        int address = scratch.reserve(SOCKADDR_UN);
+        scratch.putShort(address, AF_UNIX);
+        scratch.memory().put(address + SUN_PATH, name, 0, name.length);
+        return address;
+    }
+
     private static Descriptor socket(String name) throws KernelException {
-        long number =
-                SystemCall.call(Scratch.of(), Abi.SOCKET, AF_UNIX, SOCK_STREAM_NONBLOCK_CLOEXEC, 0);
+        return socket(name, SOCK_STREAM_NONBLOCK_CLOEXEC);
+    }
+
+    private static Descriptor socket(String name, int type) throws KernelException {
+        long number = SystemCall.call(Scratch.of(), Abi.SOCKET, AF_UNIX, type, 0);
         return own(check(number, "socket", name), name);
     }
 
@@ -976,6 +1092,13 @@ public final class LinuxKernel implements Kernel {
             List<Descriptor> descriptors)
             throws KernelException {
         return Spawn.spawn(program, arguments, environment, descriptors);
+    }
+
+    @Override
+    public void become(
+            Path program, List<String> arguments, Map<String, String> environment, int keep)
+            throws KernelException {
+        Spawn.become(program, arguments, environment, keep);
     }
 
     @Override

@@ -65,6 +65,18 @@ public interface ProcessCalls {
             throws KernelException;
 
     /**
+     * execve(2): this process becomes another program, with no signal blocked, and keeps its pid. Returns only by failing;
+     * the process then goes on, but its descriptors from {@code keep} up are close-on-exec.
+     *
+     * @param program absolute path
+     * @param arguments argv, with the name first
+     * @param keep how many descriptors, from 0 up, the program gets as they are
+     * @throws KernelException ENOENT, EACCES, ENOEXEC, … if it cannot be executed
+     */
+    void become(Path program, List<String> arguments, Map<String, String> environment, int keep)
+            throws KernelException;
+
+    /**
      * wait4(2) WNOHANG of one child.
      *
      * @return its exit status as a shell would say it (128 + signal if killed), or empty if it still runs

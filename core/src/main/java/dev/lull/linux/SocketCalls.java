@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
-/** Unix stream sockets with descriptor passing (unix(7)), which the JDK's channels cannot do. All are non-blocking. */
+/** Unix sockets with descriptor passing (unix(7)), which the JDK's channels cannot do. All are non-blocking. */
 public interface SocketCalls {
     /**
      * Binds and listens. A stale socket file in the way must be removed by the caller.
@@ -41,6 +41,35 @@ public interface SocketCalls {
      */
     int receive(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors)
             throws KernelException;
+
+    /**
+     * Takes over a listening Unix stream socket that this process was started with, and makes it non-blocking and
+     * close-on-exec.
+     *
+     * @param number its descriptor, which belongs to the result from then on
+     * @throws KernelException EBADF if there is no such descriptor, ENOTSOCK if it is no socket, EINVAL if it is a socket
+     *     of another kind or does not listen
+     */
+    Descriptor inheritedListener(int number) throws KernelException;
+
+    /** A datagram socket to send from. */
+    Descriptor datagramSocket() throws KernelException;
+
+    /**
+     * A datagram socket at an address; {@link #receive} takes one datagram from it at a time.
+     *
+     * @param address a path, or an abstract name with {@code @} for its first byte (unix(7))
+     */
+    Descriptor bindDatagram(String address) throws KernelException;
+
+    /**
+     * sendto(2) of one whole datagram.
+     *
+     * @param address as for {@link #bindDatagram}
+     * @return false if the receiver's queue is full, and nothing was sent
+     * @throws KernelException ENOENT or ECONNREFUSED if nobody is there
+     */
+    boolean sendDatagram(Descriptor socket, String address, byte[] message) throws KernelException;
 
     /** SO_PEERCRED: who connected (or made the pair), as of then. */
     Peer peer(Descriptor socket) throws KernelException;

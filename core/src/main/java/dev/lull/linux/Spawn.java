@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * posix_spawn(3). Java code cannot run between fork and exec, so this is libc's work; the JDK's own
+ * posix_spawn(3), and execve(2). Java code cannot run between fork and exec, so this is libc's work; the JDK's own
  * way leaves a thread behind for each child and gives it only three descriptors.
  */
 final class Spawn {
@@ -29,6 +29,11 @@ final class Spawn {
     private static final int FILE_ACTIONS = 512;
     private static final int ATTRIBUTES = 1024;
     private static final int SIGNAL_SET = 128;
+
+    /** sigset_t of the kernel's own, which is smaller than libc's. */
+    private static final int KERNEL_SIGNAL_SET = 8;
+
+    private static final int SIG_SETMASK = 2;
 
     private Spawn() {}
 
@@ -65,14 +70,8 @@ final class Spawn {
             throws KernelException {
         String subject = program.toString();
         byte[] path = PathBytes.encode(program);
-        List<byte[]> argv = new ArrayList<>(arguments.size());
-        for (String argument : arguments) {
-            argv.add(bytes(argument));
-        }
-        List<byte[]> envp = new ArrayList<>(environment.size());
-        for (Map.Entry<String, String> variable : environment.entrySet()) {
-            envp.add(bytes(variable.getKey() + "=" + variable.getValue()));
-        }
+        List<byte[]> argv = strings(arguments);
+        List<byte[]> envp = variables(environment);
 
         int count = descriptors.size();
         List<Descriptor> apart = new ArrayList<>(count);
@@ -108,6 +107,65 @@ final class Spawn {
                 descriptor.close();
             }
         }
+    }
+
+    static void become(
+            Path program, List<String> arguments, Map<String, String> environment, int keep)
+            throws KernelException {
+        String subject = program.toString();
+        byte[] path = PathBytes.encode(program);
+        List<byte[]> argv = strings(arguments);
+        List<byte[]> envp = variables(environment);
+        // The JDK opens its files without O_CLOEXEC.
+        SystemCall.check(
+                SystemCall.call(
+                        Scratch.of(), Abi.CLOSE_RANGE, keep, 0xFFFF_FFFFL, CLOSE_RANGE_CLOEXEC),
+                "close_range",
+                subject);
+        Scratch scratch = Scratch.of(path.length + size(argv) + size(envp) + 64);
+        int none = scratch.reserve(KERNEL_SIGNAL_SET);
+        int before = scratch.reserve(KERNEL_SIGNAL_SET);
+        // HotSpot blocks signals, and a program inherits that.
+        mask(scratch, none, before, subject);
+        long result =
+                SystemCall.call(
+                        scratch,
+                        Abi.EXECVE,
+                        scratch.string(path),
+                        array(scratch, argv),
+                        array(scratch, envp));
+        mask(scratch, before, none, subject);
+        SystemCall.check(result, "execve", subject);
+    }
+
+    private static void mask(Scratch scratch, int set, int old, String subject)
+            throws KernelException {
+        SystemCall.check(
+                SystemCall.call(
+                        scratch,
+                        Abi.RT_SIGPROCMASK,
+                        SIG_SETMASK,
+                        scratch.address(set),
+                        scratch.address(old),
+                        KERNEL_SIGNAL_SET),
+                "rt_sigprocmask",
+                subject);
+    }
+
+    private static List<byte[]> strings(List<String> arguments) {
+        List<byte[]> strings = new ArrayList<>(arguments.size());
+        for (String argument : arguments) {
+            strings.add(bytes(argument));
+        }
+        return strings;
+    }
+
+    private static List<byte[]> variables(Map<String, String> environment) {
+        List<byte[]> strings = new ArrayList<>(environment.size());
+        for (Map.Entry<String, String> variable : environment.entrySet()) {
+            strings.add(bytes(variable.getKey() + "=" + variable.getValue()));
+        }
+        return strings;
     }
 
     private static int spawn(

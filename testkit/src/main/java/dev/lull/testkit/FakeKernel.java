@@ -889,6 +889,65 @@ public final class FakeKernel implements Kernel {
         }
     }
 
+    @Override
+    public Descriptor inheritedListener(int number) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            String name = "descriptor " + number;
+            return switch (process.file(number, "SO_DOMAIN", name)) {
+                case OpenFile.Listener _ -> new Descriptor(number, name, this::close);
+                case OpenFile.Socket _, OpenFile.Datagrams _ ->
+                        throw new KernelException("listen", name, Errno.EINVAL);
+                default -> throw new KernelException("SO_DOMAIN", name, Errno.ENOTSOCK);
+            };
+        }
+    }
+
+    @Override
+    public Descriptor datagramSocket() throws KernelException {
+        synchronized (world) {
+            process.enter();
+            return install(new OpenFile.Datagrams(), "datagrams");
+        }
+    }
+
+    @Override
+    public Descriptor bindDatagram(String address) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            if (world.datagrams.containsKey(address)) {
+                throw new KernelException("bind", address, Errno.EADDRINUSE);
+            }
+            OpenFile.Datagrams socket = new OpenFile.Datagrams();
+            world.datagrams.put(address, socket);
+            return install(socket, address);
+        }
+    }
+
+    @Override
+    public boolean sendDatagram(Descriptor socket, String address, byte[] message)
+            throws KernelException {
+        synchronized (world) {
+            process.enter();
+            if (!(file(socket, "sendto") instanceof OpenFile.Datagrams)) {
+                throw new KernelException("sendto", address, Errno.ENOTSOCK);
+            }
+            OpenFile.Datagrams receiver = world.datagrams.get(address);
+            if (receiver == null && !address.startsWith("@")) {
+                throw new KernelException("sendto", address, Errno.ENOENT);
+            }
+            if (receiver == null || receiver.closed) {
+                throw new KernelException("sendto", address, Errno.ECONNREFUSED);
+            }
+            if (receiver.incoming.size() >= OpenFile.Datagrams.CAPACITY) {
+                return false;
+            }
+            receiver.incoming.add(message.clone());
+            world.notifyAll();
+            return true;
+        }
+    }
+
     private OpenFile.Socket socket(Descriptor descriptor, String operation) throws KernelException {
         if (file(descriptor, operation) instanceof OpenFile.Socket socket) {
             return socket;
@@ -933,10 +992,18 @@ public final class FakeKernel implements Kernel {
             throws KernelException {
         synchronized (world) {
             process.enter();
-            OpenFile.Socket socket = socket(descriptor, "recvmsg");
             if (!bytes.hasRemaining()) {
                 throw new IllegalArgumentException("no room to receive into");
             }
+            if (file(descriptor, "recvmsg") instanceof OpenFile.Datagrams datagrams) {
+                byte[] message = datagrams.incoming.poll();
+                int length = message == null ? 0 : Math.min(message.length, bytes.remaining());
+                if (message != null) {
+                    bytes.put(message, 0, length);
+                }
+                return length;
+            }
+            OpenFile.Socket socket = socket(descriptor, "recvmsg");
             if (socket.incoming.isEmpty()) {
                 if (socket.reset) {
                     socket.reset = false;
@@ -1080,6 +1147,8 @@ public final class FakeKernel implements Kernel {
                                     ? PollInterest.OUT
                                     : 0);
             case OpenFile.Listener listener -> listener.backlog.isEmpty() ? 0 : PollInterest.IN;
+            case OpenFile.Datagrams datagrams ->
+                    PollInterest.OUT | (datagrams.incoming.isEmpty() ? 0 : PollInterest.IN);
             case OpenFile.Event event -> PollInterest.OUT | (event.count > 0 ? PollInterest.IN : 0);
             case OpenFile.OfProcess ended -> ended.process.hasEnded() ? PollInterest.IN : 0;
             default -> PollInterest.IN | PollInterest.OUT;
@@ -1200,6 +1269,33 @@ public final class FakeKernel implements Kernel {
             world.notifyAll();
             return child.pid();
         }
+    }
+
+    /** What {@link #onSpawn} says runs on the calling thread; other threads of the process are left alone. */
+    @Override
+    public void become(
+            Path program, List<String> arguments, Map<String, String> environment, int keep)
+            throws KernelException {
+        Consumer<FakeProcess> code;
+        synchronized (world) {
+            process.enter();
+            if (!program.startsWith("/bin") && !program.startsWith("/usr/bin")) {
+                throw new KernelException("execve", program.toString(), Errno.ENOENT);
+            }
+            List<OpenFile> lost = List.copyOf(process.files.tailMap(keep).values());
+            process.files.tailMap(keep).clear();
+            for (OpenFile file : lost) {
+                file.release(world);
+            }
+            process.become(program, arguments, environment);
+            code = world.program;
+            world.notifyAll();
+        }
+        if (code != null) {
+            run(code, process);
+        }
+        process.exit(0);
+        throw new ProcessKilled(process.pid());
     }
 
     private static void run(Consumer<FakeProcess> code, FakeProcess child) {

@@ -31,9 +31,9 @@ public final class FakeProcess {
     boolean reaped;
 
     private final int pid;
-    private final Path program;
-    private final List<String> arguments;
-    private final Map<String, String> environment;
+    private Path program;
+    private List<String> arguments;
+    private Map<String, String> environment;
     private final FakeKernel kernel;
     private final long startTicks;
     private final Map<Thread, Integer> threads = new LinkedHashMap<>();
@@ -65,15 +65,28 @@ public final class FakeProcess {
     }
 
     public Path program() {
-        return program;
+        synchronized (world) {
+            return program;
+        }
     }
 
     public List<String> arguments() {
-        return arguments;
+        synchronized (world) {
+            return arguments;
+        }
     }
 
     public Map<String, String> environment() {
-        return environment;
+        synchronized (world) {
+            return environment;
+        }
+    }
+
+    /** With the world's lock held. */
+    void become(Path path, List<String> argv, Map<String, String> variables) {
+        program = path;
+        arguments = List.copyOf(argv);
+        environment = Map.copyOf(variables);
     }
 
     /** The kernel as this process calls it. */

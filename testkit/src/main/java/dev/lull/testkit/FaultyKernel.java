@@ -644,6 +644,39 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     }
 
     @Override
+    public Descriptor inheritedListener(int number) throws KernelException {
+        Call call = begin("inheritedListener", "descriptor " + number);
+        Descriptor result = kernel.inheritedListener(number);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public Descriptor datagramSocket() throws KernelException {
+        Call call = begin("datagramSocket", "");
+        Descriptor result = kernel.datagramSocket();
+        call.end();
+        return result;
+    }
+
+    @Override
+    public Descriptor bindDatagram(String address) throws KernelException {
+        Call call = begin("bindDatagram", address);
+        Descriptor result = kernel.bindDatagram(address);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public boolean sendDatagram(Descriptor socket, String address, byte[] message)
+            throws KernelException {
+        Call call = begin("sendDatagram", address);
+        boolean result = kernel.sendDatagram(socket, address, message);
+        call.end();
+        return result;
+    }
+
+    @Override
     public Peer peer(Descriptor socket) throws KernelException {
         Call call = begin("peer", socket.name());
         Peer result = kernel.peer(socket);
@@ -772,6 +805,15 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
         int result = kernel.spawn(program, arguments, environment, descriptors);
         call.end();
         return result;
+    }
+
+    @Override
+    public void become(
+            Path program, List<String> arguments, Map<String, String> environment, int keep)
+            throws KernelException {
+        Call call = begin("become", program.toString());
+        kernel.become(program, arguments, environment, keep);
+        call.end();
     }
 
     @Override

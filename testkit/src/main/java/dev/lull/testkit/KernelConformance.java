@@ -639,6 +639,72 @@ public abstract class KernelConformance {
         assertErrno(Errno.ECONNREFUSED, () -> kernel().connect(path));
     }
 
+    @Test
+    void aListenerIsTakenOverByItsNumber() throws KernelException {
+        Path path = tmpfs().resolve("socket");
+        Descriptor listener = kernel().listen(path, 0600);
+        Descriptor adopted = closing(kernel().inheritedListener(listener.number()));
+        Descriptor client = closing(kernel().connect(path));
+        Descriptor server = closing(kernel().accept(adopted));
+        sendAll(client, "hello");
+        assertThat(receiveText(server)).isEqualTo("hello");
+        assertErrno(Errno.EAGAIN, () -> kernel().accept(adopted));
+        assertErrno(Errno.EINVAL, () -> kernel().inheritedListener(server.number()));
+        Descriptor datagrams = closing(kernel().datagramSocket());
+        assertErrno(Errno.EINVAL, () -> kernel().inheritedListener(datagrams.number()));
+        int directory = top().number();
+        assertErrno(Errno.ENOTSOCK, () -> kernel().inheritedListener(directory));
+        assertErrno(Errno.EBADF, () -> kernel().inheritedListener(9999));
+    }
+
+    @Test
+    void datagramsArriveWholeAtAPath() throws KernelException {
+        datagramsArrive(tmpfs().resolve("datagrams").toString(), Errno.ENOENT);
+    }
+
+    @Test
+    void datagramsArriveWholeAtAnAbstractName() throws KernelException {
+        datagramsArrive("@lull-test-" + System.nanoTime(), Errno.ECONNREFUSED);
+    }
+
+    private void datagramsArrive(String address, Errno nobody) throws KernelException {
+        Descriptor sender = closing(kernel().datagramSocket());
+        assertErrno(nobody, () -> sendText(sender, address, "x"));
+        Descriptor receiver = kernel().bindDatagram(address);
+        assertErrno(Errno.EADDRINUSE, () -> kernel().bindDatagram(address));
+        assertThat(sendText(sender, address, "one")).isTrue();
+        assertThat(sendText(sender, address, "two")).isTrue();
+        assertThat(kernel().poll(List.of(PollInterest.readable(receiver)), null))
+                .containsExactly(PollInterest.IN);
+        assertThat(receiveText(receiver)).isEqualTo("one");
+        assertThat(receiveText(receiver)).isEqualTo("two");
+        assertThat(receiveText(receiver)).isEmpty();
+        receiver.close();
+        assertErrno(Errno.ECONNREFUSED, () -> sendText(sender, address, "x"));
+    }
+
+    private boolean sendText(Descriptor socket, String address, String text)
+            throws KernelException {
+        return kernel().sendDatagram(socket, address, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void aFullReceiverTakesNoDatagram() throws KernelException {
+        String address = tmpfs().resolve("datagrams").toString();
+        Descriptor sender = closing(kernel().datagramSocket());
+        Descriptor receiver = closing(kernel().bindDatagram(address));
+        int sent = 0;
+        while (sendText(sender, address, "x")) {
+            sent++;
+            assertThat(sent).isLessThan(100_000);
+        }
+        for (int i = 0; i < sent; i++) {
+            assertThat(receiveText(receiver)).isEqualTo("x");
+        }
+        assertThat(receiveText(receiver)).isEmpty();
+        assertThat(sendText(sender, address, "y")).isTrue();
+    }
+
     private void sendAll(Descriptor socket, String text) throws KernelException {
         ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
         assertThat(kernel().send(socket, bytes, List.of())).isEqualTo(text.length());
@@ -868,6 +934,15 @@ public abstract class KernelConformance {
         assertThat(kernel().thread(pid, pid)).isEmpty();
         assertErrno(Errno.ESRCH, () -> kernel().signalProcess(process, SIGKILL));
         assertErrno(Errno.ECHILD, () -> kernel().reap(pid));
+    }
+
+    @Test
+    void aProcessThatCannotBecomeAnotherGoesOn() throws KernelException {
+        assertErrno(
+                Errno.ENOENT,
+                () -> kernel().become(Path.of("/nowhere/program"), List.of("x"), Map.of(), 9999));
+        Descriptor top = top();
+        assertThat(kernel().status(top).isDirectory()).isTrue();
     }
 
     private void awaitState(int pid, char state) {

@@ -131,6 +131,25 @@ sealed class OpenFile {
         }
     }
 
+    /** A datagram socket; one that only sends has no address. */
+    static final class Datagrams extends OpenFile {
+        /** As Linux has it by default: net.unix.max_dgram_qlen, and one more (net/unix/af_unix.c). */
+        static final int CAPACITY = 11;
+
+        final Deque<byte[]> incoming = new ArrayDeque<>();
+        boolean closed;
+
+        @Override
+        void lastClose(World world) {
+            closed = true;
+            incoming.clear();
+            // The path of one stays, with nobody behind it; an abstract name goes.
+            world.datagrams
+                    .entrySet()
+                    .removeIf(e -> e.getKey().startsWith("@") && e.getValue().closed);
+        }
+    }
+
     static final class Event extends OpenFile {
         long count;
     }

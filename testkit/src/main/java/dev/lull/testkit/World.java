@@ -30,6 +30,7 @@ final class World {
     final Map<String, FakeFilesystem> bySource = new HashMap<>();
     final Map<DeviceNumber, FakeLoop> loops = new HashMap<>();
     final Map<Path, OpenFile.Listener> listeners = new HashMap<>();
+    final Map<String, OpenFile.Datagrams> datagrams = new HashMap<>();
     final Map<Integer, FakeProcess> processes = new TreeMap<>();
     final List<FakeProcess> spawned = new ArrayList<>();
     final Set<OpenFile.OfNode> open = new HashSet<>();

@@ -102,7 +102,14 @@ final class GuardHost implements AutoCloseable {
         kernel.removeSocket(its.socket());
         try (Descriptor listener = own.listen(its.socket(), 0600);
                 GuardLoop loop =
-                        new GuardLoop(own, its, expedite, listener, Duration.ZERO, warnings)) {
+                        new GuardLoop(
+                                own,
+                                its,
+                                expedite,
+                                Supervisor.of(own, Map.of()),
+                                listener,
+                                Duration.ZERO,
+                                warnings)) {
             loop.warmUp();
             loop.run();
         }

@@ -272,4 +272,29 @@ class FakeKernelTest {
             assertThat(data.syncs()).isEqualTo(3);
         }
     }
+
+    @Test
+    void aProcessBecomesAnotherProgramWithItsPidAndItsFirstDescriptors() throws Exception {
+        AtomicReference<List<String>> became = new AtomicReference<>();
+        CompletableFuture<Integer> open = new CompletableFuture<>();
+        kernel.onSpawn(process -> {
+            if (process.arguments().contains("second")) {
+                open.complete(process.kernel().openDescriptors());
+                return;
+            }
+            try {
+                process.kernel().become(PROGRAM, List.of("second"), Map.of("A", "b"), 1);
+            } catch (KernelException e) {
+                throw new IllegalStateException(e);
+            }
+            became.set(List.of("went on"));
+        });
+        Descriptor event = kernel.eventDescriptor();
+        int pid = kernel.spawn(PROGRAM, List.of("first"), Map.of(), List.of(event, event));
+        awaitTrue("it has ended", () -> kernel.thread(pid, pid).orElseThrow().dead());
+        assertThat(open.get()).isEqualTo(1);
+        assertThat(became.get()).isNull();
+        assertThat(kernel.spawned().getFirst().environment()).containsEntry("A", "b");
+        assertThat(kernel.spawned().getFirst().status()).hasValue(0);
+    }
 }
