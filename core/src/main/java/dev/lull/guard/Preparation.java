@@ -4,9 +4,11 @@ import dev.lull.linux.BlockStack;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
+import dev.lull.linux.FileStatus;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.LoopStatus;
 import dev.lull.linux.Mount;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -135,14 +137,14 @@ final class Preparation {
         return members;
     }
 
-    /** The files behind loop devices, to be written back; fsync(2) of a file that is not the one does no harm. */
+    /** The files behind loop devices, to be written back; without those whose path leads elsewhere by now, or from here. */
     private List<Descriptor> backingFiles(BlockStack stack) throws KernelException {
         List<Descriptor> files = new ArrayList<>();
         for (BlockStack.Layer layer : stack.layers()) {
             if (layer instanceof BlockStack.Loop loop && loop.filesystem().isPresent()) {
                 try {
                     Descriptor file = kernel.openRead(Path.of(loop.backingFile()));
-                    if (kernel.status(file).isRegularFile()) {
+                    if (isBehind(loop, file)) {
                         files.add(file);
                     } else {
                         file.close();
@@ -155,6 +157,20 @@ final class Preparation {
             }
         }
         return files;
+    }
+
+    /** The path is what somebody once gave; the device knows the file itself. */
+    private boolean isBehind(BlockStack.Loop loop, Descriptor file) {
+        try (Descriptor device = kernel.openRead(Path.of("/dev", loop.name()))) {
+            FileStatus found = kernel.status(file);
+            LoopStatus attached = kernel.loopStatus(device);
+            return found.isRegularFile()
+                    && found.inode() == attached.backingInode()
+                    && found.device().equals(attached.backingDevice());
+        } catch (KernelException e) {
+            // A file that may be another's is left alone: the freeze has more to write then.
+            return false;
+        }
     }
 
     /** How many filesystems of the set lie above each, at the most: those are frozen before it. */

@@ -6,9 +6,15 @@ import dev.lull.it.harness.FilesystemType;
 import dev.lull.it.harness.FrozenProbe;
 import dev.lull.it.harness.GuardProbe;
 import dev.lull.it.harness.LullProcess;
+import dev.lull.it.harness.Program;
 import dev.lull.it.harness.ScratchFilesystem;
+import dev.lull.it.harness.TestNamespace;
 import dev.lull.it.harness.Timing;
 import dev.lull.it.harness.Writer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -85,5 +91,26 @@ class StackedIT {
         return LullProcess.run("freeze", "--timeout", timeout, places.get(0), places.get(1))
                 .expect(0)
                 .onlyLine();
+    }
+
+    /** Written back, and touched, is the file that the device uses, not whatever has its path. */
+    @Test
+    void aFileThatOnlyHasThePathOfTheImageIsLeftAlone() throws IOException {
+        try (var filesystem = ScratchFilesystem.make(FilesystemType.EXT4)) {
+            Path other = TestNamespace.current().directory("other").resolve("file");
+            Files.writeString(other, "somebody's");
+            FileTime then = FileTime.fromMillis(1_000_000_000_000L);
+            Files.setLastModifiedTime(other, then);
+            FileTime before = Files.getLastModifiedTime(filesystem.image());
+            Program.run("mount", "--bind", other.toString(), filesystem.image().toString());
+            try {
+                LullProcess.run("hold", filesystem.mountPoint().toString(), "--", "true").expect(0);
+                assertThat(Files.getLastModifiedTime(other)).isEqualTo(then);
+            } finally {
+                Program.run("umount", filesystem.image().toString());
+            }
+            LullProcess.run("hold", filesystem.mountPoint().toString(), "--", "true").expect(0);
+            assertThat(Files.getLastModifiedTime(filesystem.image())).isGreaterThan(before);
+        }
     }
 }
