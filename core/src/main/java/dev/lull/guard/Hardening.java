@@ -31,7 +31,7 @@ final class Hardening {
     }
 
     /**
-     * Locks memory, takes its place on the cores, forbids core dumps, and keeps memory reclaim from waiting for
+     * Locks memory, takes no SIGQUIT, takes its place on the cores, forbids core dumps, and keeps memory reclaim from waiting for
      * filesystems; for a process whose cgroup is its own, as that of a service is. None of it is fatal where it is not
      * permitted.
      *
@@ -42,6 +42,7 @@ final class Hardening {
     static List<String> applyInPlace(Kernel kernel, int oomScore, int nice) {
         List<String> warnings = new ArrayList<>();
         attempt(warnings, "lock memory", kernel::lockMemory);
+        attempt(warnings, "ignore SIGQUIT", kernel::ignoreQuit);
         attempt(warnings, "wake punctually", kernel::wakePunctually);
         attempt(warnings, "raise its priority", () -> kernel.setNiceness(nice));
         attempt(warnings, "forbid core dumps", kernel::forbidCoreDumps);

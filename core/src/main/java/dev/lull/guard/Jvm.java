@@ -77,7 +77,7 @@ public final class Jvm {
                         "-XX:-UsePerfData",
                         "-XX:+DisableAttachMechanism",
                         // No handler for SIGQUIT: a thread dump into a full pipe stops a JVM's
-                        // timers.
+                        // timers. The processes ignore it, see Hardening.
                         "-XX:+ReduceSignalUsage",
                         "-XX:-CreateCoredumpOnCrash",
                         "-XX:ErrorFile=" + RunDirectory.DEFAULT.resolve("hs_err_" + name + ".log"),

@@ -33,6 +33,7 @@ final class Abi {
     static final long FCNTL = number(72, 25);
     static final long FLOCK = number(73, 32);
     static final long FSYNC = number(74, 82);
+    static final long RT_SIGACTION = number(13, 134);
     static final long UTIMENSAT = number(280, 88);
     static final long CHDIR = number(80, 49);
     static final long FCHMOD = number(91, 52);

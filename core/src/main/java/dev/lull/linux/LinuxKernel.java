@@ -96,6 +96,10 @@ public final class LinuxKernel implements Kernel {
     private static final long NANOS = 1_000_000_000L;
     private static final int MCL_CURRENT_FUTURE_ONFAULT = 1 | 2 | 4;
     private static final int RLIMIT_CORE = 4;
+    private static final int SIGQUIT = 3;
+    private static final long SIG_IGN = 1;
+    private static final int KERNEL_SIGACTION = 32;
+    private static final int KERNEL_SIGNAL_SET = 8;
     private static final int PR_SET_TIMERSLACK = 29;
     private static final int PR_SET_IO_FLUSHER = 57;
     private static final int WNOHANG = 1;
@@ -1018,6 +1022,24 @@ public final class LinuxKernel implements Kernel {
     @Override
     public int effectiveUser() {
         return (int) SystemCall.call(Scratch.of(), Abi.GETEUID);
+    }
+
+    @Override
+    public void ignoreQuit() throws KernelException {
+        Scratch scratch = Scratch.of();
+        // struct sigaction as the kernel has it: the handler first, and nothing else that counts.
+        int action = scratch.reserve(KERNEL_SIGACTION);
+        scratch.putLong(action, SIG_IGN);
+        check(
+                SystemCall.call(
+                        scratch,
+                        Abi.RT_SIGACTION,
+                        SIGQUIT,
+                        scratch.address(action),
+                        0,
+                        KERNEL_SIGNAL_SET),
+                "rt_sigaction",
+                "SIGQUIT");
     }
 
     @Override

@@ -33,6 +33,12 @@ public interface ProcessCalls {
     void declareIoFlusher() throws KernelException;
 
     /**
+     * sigaction(2) SIG_IGN of SIGQUIT, for the whole process. Where a JVM has no handler of its own for it
+     * ({@code -XX:+ReduceSignalUsage}), whoever asks for a thread dump with {@code kill -3} would end it.
+     */
+    void ignoreQuit() throws KernelException;
+
+    /**
      * prctl PR_SET_TIMERSLACK of the calling thread and those that it starts: timers of theirs go off when they are due,
      * and not with others up to 50 µs later.
      */

@@ -18,6 +18,7 @@ import dev.lull.it.harness.Timing;
 import dev.lull.it.harness.Writer;
 import java.io.BufferedReader;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -293,5 +294,30 @@ class KillIT {
                         "true")
                 .expect(0);
         GuardProbe.pids();
+    }
+
+    /** {@code killall -QUIT java}: what administrators do to see what JVMs are at. */
+    @Test
+    void whoeverAsksForThreadDumpsEndsNothing() {
+        try (var filesystem = ScratchFilesystem.make(FilesystemType.EXT4)) {
+            String lease =
+                    LullProcess.run(
+                                    "freeze",
+                                    "--timeout",
+                                    "60s",
+                                    filesystem.mountPoint().toString())
+                            .expect(0)
+                            .onlyLine();
+            GuardProbe.Pids pids = GuardProbe.pids();
+            for (long pid : List.of(pids.guard(), pids.sentry(), pids.canary())) {
+                Processes.signal(pid, "QUIT");
+            }
+            assertThat(LullProcess.run("extend", lease).expect(0).err()).isEmpty();
+            assertThat(GuardProbe.pids()).isEqualTo(pids);
+            assertThat(FrozenProbe.isFrozen(filesystem)).isTrue();
+            LullProcess.run("thaw", lease).expect(0);
+            assertThat(LullProcess.run("history", "--json").expect(0).outText())
+                    .contains("\"released\"");
+        }
     }
 }

@@ -1217,6 +1217,13 @@ public final class FakeKernel implements Kernel {
 
     /** Does nothing: the fake has no scheduler. */
     @Override
+    public void ignoreQuit() throws KernelException {
+        synchronized (world) {
+            process.enter();
+        }
+    }
+
+    @Override
     public void wakePunctually() throws KernelException {
         synchronized (world) {
             process.enter();

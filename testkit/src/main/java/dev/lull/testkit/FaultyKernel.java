@@ -774,6 +774,13 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     }
 
     @Override
+    public void ignoreQuit() throws KernelException {
+        Call call = begin("ignoreQuit", "");
+        kernel.ignoreQuit();
+        call.end();
+    }
+
+    @Override
     public void wakePunctually() throws KernelException {
         Call call = begin("wakePunctually", "");
         kernel.wakePunctually();
