@@ -74,6 +74,7 @@ public final class Guard {
             }
             try (Descriptor held = lock.get()) {
                 serve(kernel, run, supervisor, idle, held);
+                run.forgetIdleCertificates();
             }
             return STARTED;
         } catch (IOException e) {

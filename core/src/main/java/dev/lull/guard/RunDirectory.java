@@ -20,8 +20,10 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * {@code /run/lull}: the socket, the lock, the records of leases that a successor would have to thaw, and the history.
@@ -252,6 +254,24 @@ public final class RunDirectory {
 
     boolean isCertified(LeaseRecord record) {
         return Files.exists(certificate(directory, record.guardPid(), record.serial()));
+    }
+
+    /**
+     * Removes certificates that belong to no record: a successor may have seen to all of a lease before the sentry came to
+     * write that it had.
+     */
+    void forgetIdleCertificates() throws IOException {
+        Set<Path> needed = new HashSet<>();
+        for (LeaseRecord record : records(new ArrayList<>())) {
+            needed.add(certificate(directory, record.guardPid(), record.serial()));
+        }
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "thawed-*")) {
+            for (Path file : files) {
+                if (!needed.contains(file)) {
+                    Files.deleteIfExists(file);
+                }
+            }
+        }
     }
 
     /** Forgets the record together with what certifies it. */
