@@ -54,8 +54,14 @@ class ProcThreadTest {
     @Test
     void tellsADeepSleepByItsNumber() {
         String status =
-                "Name:\tx\\nState:\tR\nUmask:\t0022\nState:\t%s\nThreads:\t1\n"
-                        + "voluntary_ctxt_switches:\t1234567890123\nnonvoluntary_ctxt_switches:\t7\n";
+                """
+                Name:\tx\\nState:\tR
+                Umask:\t0022
+                State:\t%s
+                Threads:\t1
+                voluntary_ctxt_switches:\t1234567890123
+                nonvoluntary_ctxt_switches:\t7
+                """;
         assertThat(deepSleep(status.formatted("D (disk sleep)"))).hasValue(1234567890123L);
         assertThat(deepSleep(status.formatted("S (sleeping)"))).isEmpty();
         assertThat(deepSleep(status.formatted("Z (zombie)"))).isEmpty();

@@ -1198,8 +1198,6 @@ public final class FakeKernel implements Kernel {
         }
     }
 
-    /** Does nothing: all threads of a fake process share its descriptors. */
-    /** Does nothing: there is one mount table. */
     @Override
     public void forbidCoreDumps() throws KernelException {
         synchronized (world) {

@@ -189,7 +189,6 @@ public abstract class KernelConformance {
         kernel().thaw(top);
     }
 
-    /** Returns once the thread is in state D. */
     /** What the proof of a freeze rests on: whoever was woken in between sleeps another sleep. */
     @Test
     void aDeepSleepIsKnownByItsNumber() throws Exception {
@@ -241,6 +240,7 @@ public abstract class KernelConformance {
         return seen.get();
     }
 
+    /** Returns once the thread is in state D. */
     private CompletableFuture<Void> passOnThread(Descriptor top) {
         CompletableFuture<Void> passed = new CompletableFuture<>();
         AtomicInteger tid = new AtomicInteger();
