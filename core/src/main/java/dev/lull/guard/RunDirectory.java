@@ -258,7 +258,7 @@ public final class RunDirectory {
 
     /**
      * Removes certificates that belong to no record: a successor may have seen to all of a lease before the sentry came to
-     * write that it had.
+     * write that it had. Left there, one could be taken for that of a later guard's lease, whose pid is the same.
      */
     void forgetIdleCertificates() throws IOException {
         Set<Path> needed = new HashSet<>();

@@ -57,6 +57,7 @@ final class TakeOver {
                         "lease " + record.lease().id() + " of a dead guard: " + e.getMessage());
             }
         }
+        run.forgetIdleCertificates();
     }
 
     private void run(LeaseRecord record, String boot) throws IOException {

@@ -9,6 +9,7 @@ import dev.lull.testkit.FakeProcess;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -385,6 +386,16 @@ class GuardTest {
             open += host.process(pid).kernel().openDescriptors();
         }
         return open;
+    }
+
+    /** Its name is that of a guard's pid, which a later guard can have. */
+    @Test
+    void aCertificateOfNoLeaseIsNotKeptForALaterOne() throws IOException {
+        Path stale = Files.createFile(directory.resolve("thawed-99-1"));
+        host.guardProcess().kill();
+        host.until(() -> host.kernel.spawned().stream().allMatch(FakeProcess::hasEnded));
+        host.startGuard();
+        assertThat(stale).doesNotExist();
     }
 
     /** It was armed without a canary, since nobody can write to it; now somebody can. */
