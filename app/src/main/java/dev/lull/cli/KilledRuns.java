@@ -39,7 +39,7 @@ final class KilledRuns {
 
     private static void cleanUp(Host host, RunJournal journal, PrintStream err, boolean quiet) {
         try {
-            List<String> left = left(host, journal);
+            List<Leftover> left = journal.left(host);
             journal.removeLeftovers(host);
             journal.end(host);
             if (!quiet && !left.isEmpty()) {
@@ -48,7 +48,7 @@ final class KilledRuns {
                                 "lull: removed what a killed run left ("
                                         + journal.words()
                                         + "): "
-                                        + String.join(", ", left)));
+                                        + words(left)));
             }
         } catch (IOException e) {
             err.println(
@@ -60,14 +60,8 @@ final class KilledRuns {
         }
     }
 
-    private static List<String> left(Host host, RunJournal journal) throws IOException {
-        List<String> left = new ArrayList<>();
-        for (Leftover leftover : journal.leftovers()) {
-            if (leftover.isLeft(host)) {
-                left.add(leftover.words());
-            }
-        }
-        return left;
+    private static String words(List<Leftover> left) {
+        return left.stream().map(Leftover::words).collect(Collectors.joining(", "));
     }
 
     /** For {@code doctor}: what is there and not yet removed, a line for each run. */
@@ -75,13 +69,10 @@ final class KilledRuns {
         List<String> found = new ArrayList<>();
         try (RunJournals.Abandoned abandoned = host.journals().abandoned()) {
             for (RunJournal journal : abandoned.journals()) {
-                List<String> left = left(host, journal);
+                List<Leftover> left = journal.left(host);
                 if (!left.isEmpty()) {
                     found.add(
-                            "a run that was killed ("
-                                    + journal.words()
-                                    + ") left "
-                                    + left.stream().collect(Collectors.joining(", ")));
+                            "a run that was killed (" + journal.words() + ") left " + words(left));
                 }
             }
         }

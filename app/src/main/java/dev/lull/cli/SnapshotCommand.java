@@ -266,8 +266,7 @@ final class SnapshotCommand implements Callable<Integer> {
             ExitCode code = ExitCode.DONE;
             for (SnapshotRecord one : named) {
                 try {
-                    host.providers().open(one).delete();
-                    host.records().delete(one.id());
+                    host.delete(one);
                 } catch (IOException e) {
                     // The others can go all the same.
                     code = Complaint.of(e).tell(System.err);

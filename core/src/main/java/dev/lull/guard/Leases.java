@@ -788,7 +788,11 @@ final class Leases {
 
     // ---- proof
 
-    /** The last look before our own thaw: a canary that does not sleep has been woken by somebody else's. */
+    /**
+     * A canary that does not sleep has been woken by somebody else's thaw.
+     *
+     * @param last whether our own thaw is next: then a canary that cannot be looked at proves nothing, and never will
+     */
     private void lookAtCanaries(LiveLease lease, boolean last, long now) throws KernelException {
         if (!(lease.state() instanceof LeaseState.Frozen)) {
             return;

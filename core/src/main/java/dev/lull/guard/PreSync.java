@@ -46,10 +46,9 @@ final class PreSync {
         kernel.syncFilesystem(filesystem);
         checkpoint(kernel, filesystem);
         if (!backing.isEmpty()) {
-            // The freeze writes the superblock, and with it this time, which is in the journal of
-            // the filesystem
-            // below: written now, it need not be again for some milliseconds (fs/inode.c,
-            // file_update_time).
+            // The freeze writes the superblock, and with it this time, which is in the journal
+            // of the filesystem below: written now, it need not be again for some milliseconds
+            // (fs/inode.c, file_update_time).
             kernel.touch(backing.getFirst());
         }
         for (Descriptor file : backing) {

@@ -4,11 +4,9 @@ import dev.lull.linux.BlockStack;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
-import dev.lull.linux.FileStatus;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
-import dev.lull.linux.LoopStatus;
 import dev.lull.linux.Mount;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -162,11 +160,7 @@ final class Preparation {
     /** The path is what somebody once gave; the device knows the file itself. */
     private boolean isBehind(BlockStack.Loop loop, Descriptor file) {
         try (Descriptor device = kernel.openRead(Path.of("/dev", loop.name()))) {
-            FileStatus found = kernel.status(file);
-            LoopStatus attached = kernel.loopStatus(device);
-            return found.isRegularFile()
-                    && found.inode() == attached.backingInode()
-                    && found.device().equals(attached.backingDevice());
+            return kernel.loopStatus(device).isBackedBy(kernel.status(file));
         } catch (KernelException e) {
             // A file that may be another's is left alone: the freeze has more to write then.
             return false;

@@ -73,9 +73,8 @@ final class Sentry {
 
     static void run(Kernel kernel, Path runDirectory, int guardPid) throws KernelException {
         Descriptor guard = Companion.inheritedSocket(kernel);
-        // Interpreted, it takes a millisecond to hear a word, and in a window others need that:
-        // only its thaws
-        // go first.
+        // Interpreted, it takes a millisecond to hear a word, and in a window others need that
+        // millisecond: only its thaws go first.
         Hardening.apply(kernel, -1000, 0);
         Hardening.standOn(kernel, runDirectory);
         Sentry sentry = new Sentry(kernel, guard, runDirectory, guardPid);

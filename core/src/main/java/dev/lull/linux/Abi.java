@@ -69,6 +69,10 @@ final class Abi {
     static final int O_EXCL = 0200;
     static final int O_NOCTTY = 0400;
     static final int O_NONBLOCK = 04000;
+
+    /** Bytes of the kernel's own sigset_t, which is smaller than libc's. */
+    static final int SIGNAL_SET = 8;
+
     static final int O_CLOEXEC = 02000000;
     // arch/arm64/include/uapi/asm/fcntl.h against asm-generic/fcntl.h
     static final int O_DIRECTORY = ARM64 ? 040000 : 0200000;

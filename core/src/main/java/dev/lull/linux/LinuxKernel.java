@@ -99,7 +99,6 @@ public final class LinuxKernel implements Kernel {
     private static final int SIGQUIT = 3;
     private static final long SIG_IGN = 1;
     private static final int KERNEL_SIGACTION = 32;
-    private static final int KERNEL_SIGNAL_SET = 8;
     private static final int PR_SET_TIMERSLACK = 29;
     private static final int PR_SET_IO_FLUSHER = 57;
     private static final int WNOHANG = 1;
@@ -184,9 +183,8 @@ public final class LinuxKernel implements Kernel {
                         Abi.FREMOVEXATTR,
                         filesystem.number(),
                         scratch.string(NO_ATTRIBUTE));
-        // fs/xattr.c takes the write lock (mnt_want_write_file) before it looks at anything else,
-        // so
-        // each of these is answered after the lock was had.
+        // fs/xattr.c takes the write lock (mnt_want_write_file) before it looks at anything
+        // else, so each of these is answered after the lock was had.
         if (!isAny(result, Errno.ENODATA, Errno.EOPNOTSUPP, Errno.EROFS)
                 && !isAny(result, Errno.EPERM, Errno.EACCES)) {
             check(result, "fremovexattr", filesystem.name());
@@ -1037,7 +1035,7 @@ public final class LinuxKernel implements Kernel {
                         SIGQUIT,
                         scratch.address(action),
                         0,
-                        KERNEL_SIGNAL_SET),
+                        Abi.SIGNAL_SET),
                 "rt_sigaction",
                 "SIGQUIT");
     }

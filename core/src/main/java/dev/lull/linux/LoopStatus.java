@@ -14,4 +14,12 @@ public record LoopStatus(
         long backingInode,
         boolean readOnly,
         boolean autoclear,
-        String fileName) {}
+        String fileName) {
+
+    /** Whether that is the very file that is attached; a path can lead elsewhere by now, or from here. */
+    public boolean isBackedBy(FileStatus file) {
+        return file.isRegularFile()
+                && file.inode() == backingInode
+                && file.device().equals(backingDevice);
+    }
+}

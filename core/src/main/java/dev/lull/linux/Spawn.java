@@ -30,9 +30,6 @@ final class Spawn {
     private static final int ATTRIBUTES = 1024;
     private static final int SIGNAL_SET = 128;
 
-    /** sigset_t of the kernel's own, which is smaller than libc's. */
-    private static final int KERNEL_SIGNAL_SET = 8;
-
     private static final int SIG_SETMASK = 2;
 
     private Spawn() {}
@@ -123,8 +120,8 @@ final class Spawn {
                 "close_range",
                 subject);
         Scratch scratch = Scratch.of(path.length + size(argv) + size(envp) + 64);
-        int none = scratch.reserve(KERNEL_SIGNAL_SET);
-        int before = scratch.reserve(KERNEL_SIGNAL_SET);
+        int none = scratch.reserve(Abi.SIGNAL_SET);
+        int before = scratch.reserve(Abi.SIGNAL_SET);
         // HotSpot blocks signals, and a program inherits that.
         mask(scratch, none, before, subject);
         long result =
@@ -147,7 +144,7 @@ final class Spawn {
                         SIG_SETMASK,
                         scratch.address(set),
                         scratch.address(old),
-                        KERNEL_SIGNAL_SET),
+                        Abi.SIGNAL_SET),
                 "rt_sigprocmask",
                 subject);
     }

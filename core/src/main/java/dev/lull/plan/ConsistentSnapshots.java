@@ -80,7 +80,6 @@ public final class ConsistentSnapshots {
     private final List<Named> origins = new ArrayList<>();
     private final List<Ready> ready = new ArrayList<>();
     private final List<Taken> taken = new ArrayList<>();
-    private final List<SnapshotId> begun = new ArrayList<>();
     private @Nullable RunJournal journal;
     private @Nullable FreezeSet named;
     private @Nullable FreezeSet toFreeze;
@@ -241,7 +240,6 @@ public final class ConsistentSnapshots {
     private PreparedSnapshot prepare(SnapshotProvider provider, Origin origin) throws IOException {
         SnapshotId id = SnapshotId.random();
         journal().add(new Leftover.Unfinished(id));
-        begun.add(id);
         return provider.prepare(
                 new SnapshotRequest(id, origin, timeout(), order.oneFilesystem()),
                 host.records()::write);
@@ -357,10 +355,11 @@ public final class ConsistentSnapshots {
     /** Closing a prepared snapshot removes what was made unless it was taken; the record then tells of nothing. */
     private void giveUpPrepared() throws IOException {
         Undo undo = new Undo();
-        for (SnapshotId id : begun) {
-            if (ready.stream().noneMatch(r -> r.snapshot().intent().id().equals(id))) {
+        for (Leftover begun : journal().leftovers()) {
+            if (begun instanceof Leftover.Unfinished(SnapshotId id)
+                    && ready.stream().noneMatch(r -> r.snapshot().intent().id().equals(id))) {
                 // Its preparation failed, and has been undone as far as that could be.
-                undo.add(() -> new Leftover.Unfinished(id).remove(host));
+                undo.add(() -> begun.remove(host));
             }
         }
         for (Ready one : ready) {

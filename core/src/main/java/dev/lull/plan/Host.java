@@ -2,7 +2,9 @@ package dev.lull.plan;
 
 import dev.lull.freeze.Freezer;
 import dev.lull.linux.Kernel;
+import dev.lull.snapshot.SnapshotException;
 import dev.lull.snapshot.SnapshotProviders;
+import dev.lull.snapshot.SnapshotRecord;
 import dev.lull.snapshot.SnapshotRecords;
 
 /**
@@ -16,4 +18,15 @@ public record Host(
         SnapshotProviders providers,
         SnapshotRecords records,
         RunJournals journals,
-        String version) {}
+        String version) {
+
+    /**
+     * Deletes a recorded snapshot, and then its record. Deleting what is not there is no failure.
+     *
+     * @throws SnapshotException if something of it could not be removed; the record then stays
+     */
+    public void delete(SnapshotRecord snapshot) throws SnapshotException {
+        providers.open(snapshot).delete();
+        records.delete(snapshot.id());
+    }
+}

@@ -57,8 +57,7 @@ public sealed interface Leftover {
         public void remove(Host host) throws IOException {
             Optional<SnapshotRecord> taking = taking(host);
             if (taking.isPresent()) {
-                host.providers().open(taking.get()).delete();
-                host.records().delete(id);
+                host.delete(taking.get());
             }
         }
 

@@ -199,14 +199,15 @@ public final class RunJournal implements AutoCloseable {
         undo.run();
     }
 
-    /** Whether anything is left of what the run began. */
-    public boolean anyLeft(Host host) throws IOException {
+    /** What is left of what the run began, in order. */
+    public List<Leftover> left(Host host) throws IOException {
+        List<Leftover> left = new ArrayList<>();
         for (Leftover leftover : leftovers) {
             if (leftover.isLeft(host)) {
-                return true;
+                left.add(leftover);
             }
         }
-        return false;
+        return left;
     }
 
     /**
@@ -216,7 +217,7 @@ public final class RunJournal implements AutoCloseable {
      */
     public void end(Host host) throws IOException {
         try (this) {
-            if (!anyLeft(host)) {
+            if (left(host).isEmpty()) {
                 directory.delete(name);
             }
         }

@@ -101,8 +101,7 @@ public final class SnapshotRecords {
      * @throws SnapshotException if it could not be written; an earlier one is then still there
      */
     public void write(SnapshotRecord snapshot) throws SnapshotException {
-        // A temporary file may be left by a run that was killed while writing; the id is ours
-        // alone.
+        // A run that was killed while writing may have left a temporary file; the id is ours.
         directory.replace(
                 snapshot.id() + SUFFIX, temporary(snapshot.id()), RecordJson.write(snapshot));
     }

@@ -3,7 +3,6 @@ package dev.lull.snapshot.reflink;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
-import dev.lull.linux.FileStatus;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.LoopStatus;
@@ -17,10 +16,9 @@ import java.util.List;
  *
  * @param path where the kernel says it is
  * @param device the loop device's node
- * @param inode its inode number as the loop device knows it
- * @param fileDevice the {@code st_dev} as the loop device knows it
+ * @param attached the file as the loop device knows it
  */
-record BackingFile(Path path, Path device, long inode, DeviceNumber fileDevice) {
+record BackingFile(Path path, Path device, LoopStatus attached) {
     private static final String DELETED = " (deleted)";
 
     /** Why there is none that could be cloned. */
@@ -67,8 +65,7 @@ record BackingFile(Path path, Path device, long inode, DeviceNumber fileDevice) 
             if (!file.startsWith("/")) {
                 throw new None("the file behind " + node + " has no path");
             }
-            return new BackingFile(
-                    Path.of(file), node, status.backingInode(), status.backingDevice());
+            return new BackingFile(Path.of(file), node, status);
         } catch (KernelException e) {
             throw new SnapshotException("look at", origin.mountPoint().toString(), e);
         }
@@ -123,11 +120,7 @@ record BackingFile(Path path, Path device, long inode, DeviceNumber fileDevice) 
             Descriptor file = kernel.openRead(path);
             boolean same = false;
             try {
-                FileStatus status = kernel.status(file);
-                same =
-                        status.isRegularFile()
-                                && status.inode() == inode
-                                && status.device().equals(fileDevice);
+                same = attached.isBackedBy(kernel.status(file));
             } finally {
                 if (!same) {
                     file.close();
