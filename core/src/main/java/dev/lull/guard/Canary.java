@@ -57,8 +57,17 @@ final class Canary {
         new Canary(kernel, guard, runDirectory).run();
     }
 
-    private void run() throws KernelException {
-        tell(Signal.of(Signal.Kind.READY, 0, 0, kernel.processId()));
+    private void run() {
+        try {
+            tell(Signal.of(Signal.Kind.READY, 0, 0, kernel.processId()));
+            listen();
+        } catch (KernelException | RuntimeException e) {
+            // The guard replaces a canary that has ended.
+            Companion.leaveNote(runDirectory, "canary", e);
+        }
+    }
+
+    private void listen() throws KernelException {
         List<PollInterest> interest = List.of(PollInterest.readable(guard));
         while (true) {
             switch (Signal.receive(kernel, guard)) {
@@ -115,6 +124,7 @@ final class Canary {
         private final Descriptor bell;
         private final Thread thread;
         private volatile boolean forgotten;
+        private boolean closed;
 
         Perch(int slot, Descriptor filesystem, Descriptor bell) {
             this.slot = slot;
@@ -124,31 +134,20 @@ final class Canary {
             this.thread.setDaemon(true);
         }
 
-        void forget() throws KernelException {
+        synchronized void forget() throws KernelException {
             forgotten = true;
-            kernel.signal(bell);
+            if (!closed) {
+                kernel.signal(bell);
+            }
         }
 
         @Override
         public void run() {
-            try (filesystem;
-                    bell) {
-                // Once before the freeze: it warms the call up, and one that does not come back
-                // tells the guard that
-                // somebody else has frozen this filesystem already.
-                kernel.passWriteLock(filesystem);
-                tell(Signal.of(Signal.Kind.KEPT, slot, 0, kernel.threadId()));
-                List<PollInterest> interest = List.of(PollInterest.readable(bell));
-                kernel.poll(interest, null);
-                long rung = kernel.bootNanos();
-                while (!forgotten) {
-                    long began = kernel.bootNanos();
-                    kernel.passWriteLock(filesystem);
-                    long now = kernel.bootNanos();
-                    if (now - began >= SLEPT.toNanos()) {
-                        tell(Signal.of(Signal.Kind.AWAKE, slot, 0, 0));
-                    }
-                    kernel.poll(List.of(), now - rung < HASTE.toNanos() ? STEP : SLOW_STEP);
+            try {
+                try {
+                    perch();
+                } finally {
+                    close();
                 }
             } catch (KernelException e) {
                 // A canary that cannot sing is a dead one: the guard sees the thread gone and
@@ -156,6 +155,33 @@ final class Canary {
                 Companion.leaveNote(runDirectory, "canary", e);
             }
             sayForgotten();
+        }
+
+        private void perch() throws KernelException {
+            // Once before the freeze: it warms the call up, and one that does not come back
+            // tells the guard that somebody else has frozen this filesystem already.
+            kernel.passWriteLock(filesystem);
+            tell(Signal.of(Signal.Kind.KEPT, slot, 0, kernel.threadId()));
+            List<PollInterest> interest = List.of(PollInterest.readable(bell));
+            kernel.poll(interest, null);
+            long rung = kernel.bootNanos();
+            while (!forgotten) {
+                long began = kernel.bootNanos();
+                kernel.passWriteLock(filesystem);
+                long now = kernel.bootNanos();
+                if (now - began >= SLEPT.toNanos()) {
+                    tell(Signal.of(Signal.Kind.AWAKE, slot, 0, 0));
+                }
+                kernel.poll(List.of(), now - rung < HASTE.toNanos() ? STEP : SLOW_STEP);
+            }
+        }
+
+        /** {@link #forget} has its bell until then. */
+        private synchronized void close() throws KernelException {
+            try (filesystem;
+                    bell) {
+                closed = true;
+            }
         }
 
         /** Only now the descriptors are closed, and the filesystem can be unmounted. */

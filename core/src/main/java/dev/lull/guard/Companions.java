@@ -7,9 +7,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,7 +40,7 @@ final class Companions implements AutoCloseable {
     private final Kernel kernel;
     private final Mailbox mailbox;
     private final Path runDirectory;
-    private final List<String> troubles = new ArrayList<>();
+    private final SequencedSet<String> troubles = new LinkedHashSet<>();
     private final List<Integer> dismissed = new ArrayList<>();
     private @Nullable Companion sentry;
     private @Nullable Companion canary;
@@ -167,6 +169,10 @@ final class Companions implements AutoCloseable {
         return List.copyOf(troubles);
     }
 
+    Optional<String> lastTrouble() {
+        return troubles.isEmpty() ? Optional.empty() : Optional.of(troubles.getLast());
+    }
+
     List<PollInterest> interests() {
         List<PollInterest> interests = new ArrayList<>(2);
         for (Companion companion : both()) {
@@ -246,6 +252,7 @@ final class Companions implements AutoCloseable {
     }
 
     private void dismiss(Companion companion) throws KernelException {
+        troubles.add("the " + companion.name() + " died or stopped, and was replaced");
         companion.dismiss();
         dismissed.add(companion.pid());
     }

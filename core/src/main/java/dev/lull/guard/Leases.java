@@ -736,7 +736,13 @@ final class Leases {
                             : "sentry or canary cannot be started";
             unprepared(
                     lease,
-                    Failure.of(Failure.Kind.FAILED, "cannot arm: " + missing, "lull doctor"),
+                    Failure.of(
+                            Failure.Kind.FAILED,
+                            companions
+                                    .lastTrouble()
+                                    .map(why -> "cannot arm: " + missing + ": " + why)
+                                    .orElse("cannot arm: " + missing),
+                            "lull status"),
                     now);
         }
     }
