@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * so waits for a grace period (kernel/locking/percpu-rwsem.c), the later ones with the writers already blocked; with
  * {@code /sys/kernel/rcu_expedited} on, some 30 ms become less than one.
  *
- * <p>The knob is the machine's: it is on only while a FIFREEZE is under way, users are counted, flock on the knob itself
+ * <p>The knob is the machine's: it is on only around a FIFREEZE, users are counted, flock on the knob itself
  * keeps two guards (of two containers) from undoing each other, and a marker in the run directory tells a successor to
  * put it back. Belongs to the guard's loop.
  */

@@ -41,10 +41,13 @@ final class Leases {
     private static final Duration CANARY_PROBE = Duration.ofSeconds(2);
 
     /**
-     * How long the sentry may be behind with a deadline that has moved on, and with the end of the expediting. Far less
-     * than its grace, and longer than a window, in which it is not to compete for a processor.
+     * How long the sentry may be behind with a deadline that has moved on. Far less than its grace, and longer than a
+     * window, in which it is not to compete for a processor.
      */
     private static final Duration SENTRY_LATER = Duration.ofMillis(50);
+
+    /** How long grace periods stay expedited while a set is frozen: longer than a window, which then ends without it. */
+    private static final Duration EXPEDITED = Duration.ofMillis(50);
 
     /** How long a freeze may go without a sentry. */
     private static final Duration SENTRY_MISSING = Duration.ofSeconds(5);
@@ -73,9 +76,6 @@ final class Leases {
 
     private final Set<String> troubles = new LinkedHashSet<>();
     private final long guardStart;
-
-    /** When the sentry is to be told that nothing is expedited any more; 0 if it need not. */
-    private long sentryExpeditedDue;
 
     private long serials;
 
@@ -191,9 +191,8 @@ final class Leases {
             lease.awaitingFrozen = connection;
             tellDeadline(lease, now + lease.request().within().toNanos(), false);
             if (lease.request().expedite()) {
-                lease.expediting = true;
+                lease.expediteUntil = OptionalLong.of(Long.MAX_VALUE);
                 if (expedite.begin()) {
-                    sentryExpeditedDue = 0;
                     companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 1));
                 }
             }
@@ -687,8 +686,9 @@ final class Leases {
     // ---- time
 
     OptionalLong nextTick() {
-        long next = sentryExpeditedDue == 0 ? Long.MAX_VALUE : sentryExpeditedDue;
+        long next = Long.MAX_VALUE;
         for (LiveLease lease : live.values()) {
+            next = Math.min(next, lease.expediteUntil.orElse(Long.MAX_VALUE));
             OptionalLong tick = lease.state().nextTick();
             if (tick.isPresent()) {
                 next = Math.min(next, tick.getAsLong());
@@ -858,11 +858,10 @@ final class Leases {
         if (after instanceof LeaseState.Frozen frozen && !after.equals(before)) {
             tellLater(lease, frozen.deadline().orElse(Long.MAX_VALUE), now);
         }
-        if (lease.expediting && !(after instanceof LeaseState.Freezing) && noneFreezing(lease)) {
-            lease.expediting = false;
-            if (expedite.end()) {
-                sentryExpeditedDue = now + SENTRY_LATER.toNanos();
-            }
+        if (lease.expediteUntil.equals(OptionalLong.of(Long.MAX_VALUE))
+                && !(after instanceof LeaseState.Freezing)
+                && noneFreezing(lease)) {
+            lease.expediteUntil = OptionalLong.of(now + EXPEDITED.toNanos());
         }
         if (after instanceof LeaseState.Ended) {
             finish(lease, now);
@@ -882,13 +881,21 @@ final class Leases {
     }
 
     private void tellWhatIsDue(long now) {
-        if (sentryExpeditedDue != 0 && now - sentryExpeditedDue >= 0) {
-            sentryExpeditedDue = 0;
-            companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 0));
-        }
         for (LiveLease lease : live.values()) {
+            if (lease.expediteUntil.isPresent() && now - lease.expediteUntil.getAsLong() >= 0) {
+                endExpediting(lease);
+            }
             if (lease.sentryDue != 0 && now - lease.sentryDue >= 0) {
                 retellDeadline(lease);
+            }
+        }
+    }
+
+    private void endExpediting(LiveLease lease) {
+        if (lease.expediteUntil.isPresent()) {
+            lease.expediteUntil = OptionalLong.empty();
+            if (expedite.end()) {
+                companions.tellSentry(Signal.of(Signal.Kind.EXPEDITED, 0, 0, 0));
             }
         }
     }
@@ -936,6 +943,7 @@ final class Leases {
             }
             lease.cleaningSince = now;
             lease.endedNow();
+            endExpediting(lease);
             for (Member member : lease.members()) {
                 companions.tellSentry(
                         Signal.of(Signal.Kind.FORGET, member.slot(), lease.serial(), 0));

@@ -37,7 +37,9 @@ final class LiveLease {
     /** Who waits for its end. */
     final List<Connection> awaitingEnd = new ArrayList<>();
 
-    boolean expediting;
+    /** When it needs no expedited grace periods any more; empty if it does not, and the far end while it freezes. */
+    OptionalLong expediteUntil = OptionalLong.empty();
+
     boolean recorded;
     boolean toldStuck;
     long sentryMissingSince;
