@@ -8,6 +8,8 @@ module dev.lull.core {
     exports dev.lull.guard;
     exports dev.lull.lease;
     exports dev.lull.linux;
+    exports dev.lull.participant;
+    exports dev.lull.participant.hook;
     exports dev.lull.plan;
     exports dev.lull.backup;
     exports dev.lull.snapshot;

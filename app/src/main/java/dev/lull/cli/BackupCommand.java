@@ -6,6 +6,7 @@ import dev.lull.backup.Backup;
 import dev.lull.backup.BackupException;
 import dev.lull.backup.Compression;
 import dev.lull.freeze.FreezeException;
+import dev.lull.participant.ParticipantException;
 import dev.lull.plan.Host;
 import dev.lull.plan.Manifest;
 import dev.lull.plan.Plan;
@@ -120,10 +121,11 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
         return host;
     }
 
-    private Backup backup(Host host) throws CommandException {
+    private Backup backup(Host host) throws CommandException, ParticipantException {
         return new Backup(
                 host,
                 snapshots.order(paths),
+                snapshots.participants(host.kernel()),
                 new Backup.Options(keepSnapshot, verifyFilesystem, Backup.MOUNTS));
     }
 

@@ -4,6 +4,7 @@ import dev.lull.backup.BackupException;
 import dev.lull.freeze.FreezeException;
 import dev.lull.linux.Errno;
 import dev.lull.linux.KernelException;
+import dev.lull.participant.ParticipantException;
 import dev.lull.plan.PlanException;
 import dev.lull.snapshot.SnapshotException;
 import java.io.IOException;
@@ -53,7 +54,7 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
                     PlanException.Refused _,
                     SnapshotException.TargetInSet _ ->
                     ExitCode.USAGE;
-            case PlanException.NotHeld _ -> ExitCode.NOT_HELD;
+            case PlanException.NotHeld _, ParticipantException.NotAtRest _ -> ExitCode.NOT_HELD;
             case PlanException.CleanUpIncomplete _ -> ExitCode.UNCLEAN;
             case KernelException kernel when notPermitted(kernel.errno()) -> ExitCode.NOT_PERMITTED;
             default -> ExitCode.FAILED;
@@ -70,6 +71,7 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
             case CommandException _,
                     FreezeException _,
                     SnapshotException _,
+                    ParticipantException _,
                     BackupException _,
                     PlanException _,
                     ToolRun.CannotRun _ ->
@@ -88,6 +90,7 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
                     case CommandException command -> Optional.of(command.hint());
                     case FreezeException freeze -> freeze.hint();
                     case SnapshotException snapshot -> snapshot.hint();
+                    case ParticipantException participant -> participant.hint();
                     case BackupException backup -> backup.hint();
                     // Nothing is wrong with the machine; what is may have told its cause.
                     case PlanException.Cancelled cancelled ->

@@ -303,6 +303,7 @@ final class Demo {
                                 Optional.of("reflink"),
                                 false,
                                 false),
+                        List.of(),
                         new Backup.Options(true, true, Backup.MOUNTS));
         Path destination = Files.createDirectory(STORAGE.resolve("backups"));
         AtomicLong progress = new AtomicLong();

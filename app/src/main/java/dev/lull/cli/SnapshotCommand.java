@@ -73,7 +73,9 @@ final class SnapshotCommand implements Callable<Integer> {
         public Integer call() throws Exception {
             Host host = ThisHost.open("snapshot", options.script());
             KilledRuns.cleanUp(host, System.err, output.quiet);
-            ConsistentSnapshots snapshots = new ConsistentSnapshots(host, options.order(paths));
+            ConsistentSnapshots snapshots =
+                    new ConsistentSnapshots(
+                            host, options.order(paths), options.participants(host.kernel()));
             snapshots.keep();
             Plan plan = new Plan();
             snapshots.addOpening(plan);

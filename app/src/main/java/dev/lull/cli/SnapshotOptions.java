@@ -2,8 +2,14 @@ package dev.lull.cli;
 
 import dev.lull.freeze.FreezeOption;
 import dev.lull.lease.Timeouts;
+import dev.lull.linux.Kernel;
+import dev.lull.participant.Participant;
+import dev.lull.participant.ParticipantException;
+import dev.lull.participant.hook.Hooks;
 import dev.lull.plan.SnapshotOrder;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -48,6 +54,25 @@ final class SnapshotOptions {
     private @Nullable Path script;
 
     @Option(
+            names = "--hook",
+            paramLabel = "FILE",
+            description =
+                    "call FILE with freeze before the freeze, and with thaw after it; may be given more than once")
+    private List<Path> hooks = List.of();
+
+    @Option(
+            names = "--hooks",
+            paramLabel = "DIR",
+            description = "the same of each executable in DIR, in the order of their names")
+    private @Nullable Path hookDirectory;
+
+    @Option(
+            names = "--hook-limit",
+            paramLabel = "TIME",
+            description = "kill a hook that takes longer than TIME (default: 10s)")
+    private @Nullable String hookLimit;
+
+    @Option(
             names = "--one-file-system",
             description = "leave out mounts and subvolumes nested in a PATH, instead of refusing")
     private boolean oneFileSystem;
@@ -67,6 +92,23 @@ final class SnapshotOptions {
                 Optional.ofNullable(script == null || provider != null ? provider : "command"),
                 oneFileSystem,
                 keepInconsistent);
+    }
+
+    /** Who is to be brought to rest. */
+    List<Participant> participants(Kernel kernel) throws CommandException, ParticipantException {
+        List<Path> all = new ArrayList<>();
+        if (hookDirectory != null) {
+            all.addAll(Hooks.in(hookDirectory));
+        }
+        hooks.forEach(hook -> all.add(hook.toAbsolutePath().normalize()));
+        if (all.isEmpty()) {
+            return List.of();
+        }
+        Duration limit =
+                hookLimit == null
+                        ? Hooks.DEFAULT_LIMIT
+                        : LimitOptions.bounded("--hook-limit", hookLimit);
+        return List.of(new Hooks(kernel, all, limit));
     }
 
     private Set<FreezeOption> freezeOptions() {

@@ -1,6 +1,7 @@
 package dev.lull.backup;
 
 import dev.lull.freeze.Outcome;
+import dev.lull.participant.Participant;
 import dev.lull.plan.ConsistentSnapshots;
 import dev.lull.plan.ConsistentSnapshots.Taken;
 import dev.lull.plan.Host;
@@ -62,10 +63,11 @@ public final class Backup {
     private @Nullable Archive archive;
     private @Nullable Integer toolStatus;
 
-    public Backup(Host host, SnapshotOrder order, Options options) {
+    /** @param participants who is brought to rest for the snapshots, in this order */
+    public Backup(Host host, SnapshotOrder order, List<Participant> participants, Options options) {
         this.host = host;
         this.options = options;
-        this.snapshots = new ConsistentSnapshots(host, order);
+        this.snapshots = new ConsistentSnapshots(host, order, participants);
     }
 
     /**

@@ -42,6 +42,21 @@ public final class Jvm {
                 List.of("--idle", Long.toString(idleSeconds)));
     }
 
+    /**
+     * A process that is to outlive this one by a little, in case this one is killed: small, and with no more to do with
+     * the disk than the others.
+     *
+     * @param main a class of this module's with a main method
+     * @return argv; the program is an absolute path
+     */
+    public static List<String> command(Class<?> main, List<String> arguments) {
+        return command(
+                main.getSimpleName(),
+                main.getName(),
+                List.of("-XX:TieredStopAtLevel=1", "-Xms8m", "-Xmx16m"),
+                arguments);
+    }
+
     static List<String> sentryCommand(Path runDirectory, int guardPid) {
         return command(
                 "sentry",

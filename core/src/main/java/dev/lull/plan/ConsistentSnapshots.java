@@ -11,6 +11,9 @@ import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Mount;
+import dev.lull.participant.Cut;
+import dev.lull.participant.Participant;
+import dev.lull.participant.ParticipantException;
 import dev.lull.snapshot.NestedMounts;
 import dev.lull.snapshot.Origin;
 import dev.lull.snapshot.PreparedSnapshot;
@@ -40,6 +43,9 @@ import org.jspecify.annotations.Nullable;
  * Snapshots of several filesystems, of one instant: {@code prepare → pre-sync → freeze → snapshot → thaw → verdict}. They
  * are good only if the lease was {@linkplain Outcome#held() held, and proven}, until the last was complete; otherwise
  * they are deleted, or kept and marked where that was asked for, and the plan fails.
+ *
+ * <p>Participants are at rest from before the freeze until after the thaw. Nothing is good that was taken while one of
+ * them was not.
  *
  * <p>A filesystem whose provider makes atomic snapshots by itself (a btrfs subvolume) is not frozen, since its snapshot
  * would wait for the thaw; it is taken while the others are frozen, so that the cut is common, and there can be only one
@@ -77,6 +83,7 @@ public final class ConsistentSnapshots {
 
     private final Host host;
     private final SnapshotOrder order;
+    private final Participants participants;
     private final List<Named> origins = new ArrayList<>();
     private final List<Ready> ready = new ArrayList<>();
     private final List<Taken> taken = new ArrayList<>();
@@ -91,9 +98,11 @@ public final class ConsistentSnapshots {
     private boolean durable;
     private boolean inconsistent;
 
-    public ConsistentSnapshots(Host host, SnapshotOrder order) {
+    /** @param participants who is brought to rest for them, in this order */
+    public ConsistentSnapshots(Host host, SnapshotOrder order, List<Participant> participants) {
         this.host = host;
         this.order = order;
+        this.participants = new Participants(participants, System::nanoTime);
     }
 
     /** What was taken, in the order in which the filesystems were named. */
@@ -134,13 +143,25 @@ public final class ConsistentSnapshots {
 
     /** Adds the steps from prepare to durable snapshots. */
     public void addTo(Plan plan) {
-        plan.add(Step.during("prepare", this::prepare, this::giveUpPrepared))
-                .add(Step.during("pre-sync", this::preSync, this::disarm))
-                .add(Step.during("freeze", this::freeze, this::closeLease))
+        plan.add(Step.during("prepare", this::prepare, this::giveUpPrepared));
+        if (!participants.isEmpty()) {
+            plan.add(
+                    Step.during(
+                            "participants",
+                            () -> participants.prepare(cut()),
+                            participants::close));
+        }
+        plan.add(Step.during("pre-sync", this::preSync, this::disarm));
+        if (!participants.isEmpty()) {
+            plan.add(Step.during("rest", participants::rest, participants::requireNoneAtRest));
+        }
+        plan.add(Step.during("freeze", this::freeze, this::closeLease))
                 .add(Step.during("snapshot", this::take, this::deleteTaken))
-                .add(Step.of("thaw", this::thaw))
-                .add(Step.of("verdict", this::judge))
-                .add(Step.of("make durable", this::makeDurable));
+                .add(Step.of("thaw", this::thaw));
+        if (!participants.isEmpty()) {
+            plan.add(Step.of("resume", participants::resume));
+        }
+        plan.add(Step.of("verdict", this::judge)).add(Step.of("make durable", this::makeDurable));
     }
 
     /**
@@ -243,6 +264,12 @@ public final class ConsistentSnapshots {
         return provider.prepare(
                 new SnapshotRequest(id, origin, timeout(), order.oneFilesystem()),
                 host.records()::write);
+    }
+
+    private Cut cut() {
+        return new Cut(
+                origins.stream().map(o -> o.origin().device()).collect(Collectors.toSet()),
+                order.timeouts().within().plus(timeout()));
     }
 
     private Duration timeout() {
@@ -462,6 +489,11 @@ public final class ConsistentSnapshots {
         } catch (FreezeException e) {
             reason.addSuppressed(e);
         }
+        try {
+            participants.resume();
+        } catch (ParticipantException.NotAtRest e) {
+            reason.addSuppressed(e);
+        }
         if (outcome != null && !outcome.held()) {
             PlanException.NotHeld lost = new PlanException.NotHeld(outcome, "they are thrown away");
             lost.addSuppressed(reason);
@@ -549,6 +581,7 @@ public final class ConsistentSnapshots {
                 System.getProperty("os.version", ""),
                 Optional.ofNullable(outcome).map(this::held),
                 taken.stream().map(ConsistentSnapshots::filesystem).toList(),
+                participants.rested(),
                 Optional.empty(),
                 List.of(),
                 List.of(),

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * What a backup is and why it can be trusted, kept beside it as JSON; {@code docs/archive-format.md} has the form. It is
@@ -20,6 +21,7 @@ import java.util.Optional;
  * @param kernel its kernel release
  * @param lease the freeze, absent if nothing was frozen (all snapshots are atomic by themselves)
  * @param filesystems what was backed up
+ * @param applications the participants that were at rest
  * @param archive the archive, absent for a snapshot alone or a tool of the user's own
  * @param verified what was checked and found good, one line each
  * @param notes what a person should know: what tar warned of, for example
@@ -32,6 +34,7 @@ public record Manifest(
         String kernel,
         Optional<Held> lease,
         List<Filesystem> filesystems,
+        List<Application> applications,
         Optional<Archive> archive,
         List<String> verified,
         List<String> notes,
@@ -44,6 +47,7 @@ public record Manifest(
 
     public Manifest {
         filesystems = List.copyOf(filesystems);
+        applications = List.copyOf(applications);
         verified = List.copyOf(verified);
         notes = List.copyOf(notes);
         timeline = List.copyOf(timeline);
@@ -99,6 +103,19 @@ public record Manifest(
     }
 
     /**
+     * An application that was at rest while the snapshots were taken.
+     *
+     * @param name the participant's
+     * @param rested from the begin of its coming to rest until it had been let go on
+     * @param evidence what it said of the rest, by name
+     */
+    public record Application(String name, Duration rested, Map<String, String> evidence) {
+        public Application {
+            evidence = Map.copyOf(evidence);
+        }
+    }
+
+    /**
      * An archive's sums.
      *
      * @param bytes of the compressed file
@@ -119,6 +136,7 @@ public record Manifest(
                 kernel,
                 lease,
                 filesystems,
+                applications,
                 Optional.of(newArchive),
                 verified,
                 newNotes,
@@ -134,6 +152,7 @@ public record Manifest(
                 kernel,
                 lease,
                 filesystems,
+                applications,
                 archive,
                 newVerified,
                 notes,
@@ -150,6 +169,9 @@ public record Manifest(
         tree.put("kernel", kernel);
         lease.ifPresent(held -> tree.put("lease", tree(held)));
         tree.put("filesystems", filesystems.stream().map(Manifest::tree).toList());
+        if (!applications.isEmpty()) {
+            tree.put("applications", applications.stream().map(Manifest::tree).toList());
+        }
         archive.ifPresent(a -> tree.put("archive", tree(a)));
         tree.put("verified", verified);
         tree.put("notes", notes);
@@ -180,6 +202,14 @@ public record Manifest(
         tree.put("snapshot", filesystem.snapshot());
         tree.put("frozen", filesystem.frozen());
         tree.put("leftOut", filesystem.leftOut());
+        return tree;
+    }
+
+    private static Map<String, Object> tree(Application application) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("name", application.name());
+        tree.put("restedNanos", application.rested().toNanos());
+        tree.put("evidence", new TreeMap<>(application.evidence()));
         return tree;
     }
 
@@ -225,6 +255,7 @@ public record Manifest(
                     tree.text("kernel"),
                     tree.has("lease") ? Optional.of(held(tree.object("lease"))) : Optional.empty(),
                     filesystems(tree),
+                    tree.has("applications") ? applications(tree) : List.of(),
                     tree.has("archive")
                             ? Optional.of(archive(tree.object("archive")))
                             : Optional.empty(),
@@ -265,6 +296,23 @@ public record Manifest(
                             item.texts("leftOut")));
         }
         return filesystems;
+    }
+
+    private static List<Application> applications(Fields tree) throws IOException {
+        List<Application> applications = new ArrayList<>();
+        for (Fields item : tree.objects("applications")) {
+            Map<String, String> evidence = new LinkedHashMap<>();
+            Fields said = item.object("evidence");
+            for (String name : said.map().keySet()) {
+                evidence.put(name, said.text(name));
+            }
+            applications.add(
+                    new Application(
+                            item.text("name"),
+                            Duration.ofNanos(item.number("restedNanos")),
+                            evidence));
+        }
+        return applications;
     }
 
     private static Archive archive(Fields tree) throws IOException {

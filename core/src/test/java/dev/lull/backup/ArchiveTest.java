@@ -400,6 +400,7 @@ class ArchiveTest {
                 "6.1",
                 Optional.empty(),
                 List.of(),
+                List.of(),
                 Optional.of(pending.sums()),
                 List.of(),
                 pending.notes(),

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import net.jqwik.api.ForAll;
@@ -41,6 +42,9 @@ class ManifestTest {
                                     "abcdefghij",
                                     true,
                                     List.of("nested"))),
+                    List.of(
+                            new Manifest.Application(
+                                    "postgresql", Duration.ofMillis(12), Map.of("lsn", "0/1"))),
                     Optional.of(new Manifest.Archive(12, "aa", 34, Optional.of("bb"), 5)),
                     List.of("archive read back"),
                     List.of("./socket: socket ignored"),

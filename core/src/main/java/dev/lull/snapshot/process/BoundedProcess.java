@@ -137,15 +137,16 @@ public final class BoundedProcess implements AutoCloseable {
     public Ended awaitEnd(Duration limit) throws ProcessLimitException {
         long deadline = System.nanoTime() + limit.toNanos();
         try {
-            if (!process.waitFor(limit.toNanos(), TimeUnit.NANOSECONDS)
-                    || !output.awaitEnd(deadline)) {
+            // Output first: one that floods it need not be waited for.
+            boolean ended = output.awaitEnd(deadline);
+            checkOverflow();
+            if (!ended || !process.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                 throw kill("did not end within " + seconds(limit));
             }
             errorReader.join(Duration.ofSeconds(1));
         } catch (InterruptedException e) {
             throw interrupted(e);
         }
-        checkOverflow();
         return new Ended(process.exitValue(), output.takeRest(), errors.text());
     }
 

@@ -125,7 +125,7 @@ final class Window {
                 new SnapshotOrder(
                         List.of(top), Timeouts.DEFAULT, Set.of(), Optional.empty(), false, false);
         Plan plan = new Plan();
-        ConsistentSnapshots snapshots = new ConsistentSnapshots(host, order);
+        ConsistentSnapshots snapshots = new ConsistentSnapshots(host, order, List.of());
         snapshots.addOpening(plan);
         snapshots.addTo(plan);
         plan.run();

@@ -1,0 +1,45 @@
+package dev.lull.participant;
+
+import java.util.Map;
+
+/**
+ * An application that is brought to rest for a snapshot: {@link #prepare}, {@link #rest}, {@link #resume}, {@link #close},
+ * all on the plan's thread. A participant is essential: one that fails before the snapshots are taken makes the plan fail.
+ *
+ * <p>Whoever implements it sees to it that the application goes on also if this process is killed: within a second of
+ * the death, or at the limit that {@link Cut#longest} sets.
+ */
+public interface Participant extends AutoCloseable {
+    /** What it is called in messages and in the manifest. */
+    String name();
+
+    /**
+     * Everything slow: connects, looks, checks. Nobody waits for anything yet.
+     *
+     * @throws ParticipantException if the application cannot be brought to rest; nothing was begun
+     */
+    void prepare(Cut cut) throws ParticipantException;
+
+    /**
+     * Brings the application to rest. Returns once it is, within a limit of the participant's own.
+     *
+     * @throws ParticipantException if it is not; {@link #resume} follows all the same
+     */
+    void rest() throws ParticipantException;
+
+    /**
+     * Lets the application go on, right after the thaw. Called once for every {@link #rest} that was begun, whatever
+     * came of that.
+     *
+     * @throws ParticipantException.NotAtRest if it had not been at rest until now
+     * @throws ParticipantException if it may still be at rest
+     */
+    void resume() throws ParticipantException;
+
+    /** What can be said of the rest, for the manifest, by name: a log position, for example. After {@link #resume}. */
+    Map<String, String> evidence();
+
+    /** Gives back what {@link #prepare} took. Idempotent. */
+    @Override
+    void close() throws ParticipantException;
+}

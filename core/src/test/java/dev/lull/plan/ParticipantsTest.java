@@ -1,0 +1,179 @@
+package dev.lull.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.lull.participant.Cut;
+import dev.lull.participant.Participant;
+import dev.lull.participant.ParticipantException;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class ParticipantsTest {
+    private static final Cut CUT = new Cut(Set.of(), Duration.ofSeconds(40));
+
+    private final List<String> calls = new ArrayList<>();
+    private long now;
+
+    /** Fails at one of its calls, if told which. */
+    private final class Scripted implements Participant {
+        private final String name;
+        private final String failing;
+
+        Scripted(String name, String failing) {
+            this.name = name;
+            this.failing = failing;
+        }
+
+        private void call(String what) throws ParticipantException {
+            calls.add(what + " " + name);
+            now += 1_000_000;
+            if (failing.equals("not at rest") && what.equals("resume")) {
+                throw new ParticipantException.NotAtRest(name, "the session ended", "");
+            }
+            if (failing.equals(what)) {
+                throw new ParticipantException(name, what, "told to fail", "");
+            }
+        }
+
+        @Override
+        public String name() {
+            return name;
+        }
+
+        @Override
+        public void prepare(Cut cut) throws ParticipantException {
+            assertThat(cut).isEqualTo(CUT);
+            call("prepare");
+        }
+
+        @Override
+        public void rest() throws ParticipantException {
+            call("rest");
+        }
+
+        @Override
+        public void resume() throws ParticipantException {
+            call("resume");
+        }
+
+        @Override
+        public Map<String, String> evidence() {
+            return Map.of("name", name);
+        }
+
+        @Override
+        public void close() throws ParticipantException {
+            call("close");
+        }
+    }
+
+    private Participants of(String... failing) {
+        List<Participant> all = new ArrayList<>();
+        for (int i = 0; i < failing.length; i++) {
+            all.add(new Scripted(String.valueOf((char) ('a' + i)), failing[i]));
+        }
+        return new Participants(all, () -> now);
+    }
+
+    private void run(Participants participants) throws Exception {
+        new Plan()
+                .add(
+                        Step.during(
+                                "participants",
+                                () -> participants.prepare(CUT),
+                                participants::close))
+                .add(Step.during("rest", participants::rest, participants::requireNoneAtRest))
+                .add(Step.of("snapshot", () -> String.valueOf(calls.add("snapshot"))))
+                .add(Step.of("resume", participants::resume))
+                .add(Step.of("verdict", () -> String.valueOf(calls.add("verdict"))))
+                .run();
+    }
+
+    @Test
+    void restsInOrderAndResumesInReverse() throws Exception {
+        Participants participants = of("", "");
+
+        run(participants);
+
+        assertThat(calls)
+                .containsExactly(
+                        "prepare a",
+                        "prepare b",
+                        "rest a",
+                        "rest b",
+                        "snapshot",
+                        "resume b",
+                        "resume a",
+                        "verdict",
+                        "close b",
+                        "close a");
+        assertThat(participants.rested())
+                .containsExactlyInAnyOrder(
+                        new Manifest.Application("b", Duration.ofMillis(2), Map.of("name", "b")),
+                        new Manifest.Application("a", Duration.ofMillis(4), Map.of("name", "a")));
+    }
+
+    @Test
+    void whoeverWasBegunToBeBroughtToRestIsLetGoOn() {
+        assertThatThrownBy(() -> run(of("", "rest", ""))).hasMessage("rest b: told to fail");
+
+        assertThat(calls)
+                .containsExactly(
+                        "prepare a",
+                        "prepare b",
+                        "prepare c",
+                        "rest a",
+                        "rest b",
+                        "resume b",
+                        "resume a",
+                        "close c",
+                        "close b",
+                        "close a");
+    }
+
+    @Test
+    void nobodyIsBroughtToRestIfOneCannotBePrepared() {
+        assertThatThrownBy(() -> run(of("", "prepare"))).hasMessage("prepare b: told to fail");
+
+        assertThat(calls).containsExactly("prepare a", "prepare b", "close b", "close a");
+    }
+
+    @Test
+    void oneThatMayStillBeAtRestLeavesTheSnapshotGoodAndIsToldOf() {
+        assertThatThrownBy(() -> run(of("", "resume")))
+                .isInstanceOf(PlanException.CleanUpIncomplete.class)
+                .hasMessageContaining("resume b: told to fail");
+
+        assertThat(calls).contains("resume a", "verdict");
+    }
+
+    @Test
+    void oneThatWasNotAtRestMakesThePlanFailOnceAllGoOn() {
+        assertThatThrownBy(() -> run(of("", "not at rest")))
+                .isInstanceOf(ParticipantException.NotAtRest.class);
+
+        assertThat(calls).contains("resume a").doesNotContain("verdict");
+        assertThat(Stream.of("resume a", "resume b").map(calls::indexOf)).doesNotContain(-1);
+    }
+
+    @Test
+    void noFailureIsLost() throws IOException {
+        Participants participants = of("resume", "not at rest", "resume");
+        participants.prepare(CUT);
+        participants.rest();
+
+        assertThatThrownBy(participants::requireNoneAtRest)
+                .isInstanceOf(ParticipantException.NotAtRest.class)
+                .satisfies(e ->
+                        assertThat(e.getSuppressed()[0].getSuppressed()[0])
+                                .hasMessage("resume a: told to fail"));
+        participants.requireNoneAtRest();
+    }
+}
