@@ -4,6 +4,7 @@ module dev.lull.app {
     requires info.picocli;
     requires jdk.unsupported;
     requires static org.jspecify;
+    requires org.snakeyaml.engine;
     requires tools.jackson.core;
 
     // picocli sets the fields of the commands.

@@ -6,6 +6,7 @@ import dev.lull.backup.Backup;
 import dev.lull.backup.BackupException;
 import dev.lull.backup.Compression;
 import dev.lull.freeze.FreezeException;
+import dev.lull.linux.LinuxKernel;
 import dev.lull.participant.ParticipantException;
 import dev.lull.plan.Host;
 import dev.lull.plan.Manifest;
@@ -18,11 +19,14 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -34,7 +38,8 @@ import picocli.CommandLine.Parameters;
         mixinStandardHelpOptions = true,
         customSynopsis = {
             "lull backup [OPTIONS] PATH... --to DIR|FILE.tar.zst",
-            "       lull backup [OPTIONS] PATH... -- TOOL [ARGUMENT...]"
+            "       lull backup [OPTIONS] PATH... -- TOOL [ARGUMENT...]",
+            "       lull backup [--config FILE] [--json] [-q] PLAN"
         },
         description = {
             "Freeze filesystems, take snapshots, thaw, and back up from the snapshots.",
@@ -50,8 +55,17 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
     private static final String SUFFIX = ".tar.zst";
     private static final int LONGEST_NAME = 120;
 
-    @Parameters(arity = "1..*", paramLabel = "PATH", description = "mount points")
+    @Parameters(
+            arity = "1..*",
+            paramLabel = "PATH|PLAN",
+            description = "mount points; or the name of a plan, see lull config")
     private List<Path> paths = List.of();
+
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description = "the file with the plans (default: /etc/lull/lull.yaml)")
+    private @Nullable Path config;
 
     @Option(
             names = "--to",
@@ -98,6 +112,9 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
     @Override
     public Integer call() throws Exception {
         List<String> words = tool;
+        if (namesPlan()) {
+            return runPlan();
+        }
         if (words != null) {
             return ToolRun.status(() -> runTool(words));
         }
@@ -113,6 +130,54 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
         Archive archive = backup.archive().orElseThrow();
         tell(archive, System.out);
         return code.status();
+    }
+
+    /** A plan's name has no slash; and whoever says what to do with a path says where to. */
+    private boolean namesPlan() {
+        return to == null
+                && tool == null
+                && paths.size() == 1
+                && !paths.getFirst().toString().contains("/");
+    }
+
+    private int runPlan() throws CommandException {
+        Path file = config == null ? PlanFile.DEFAULT : config.toAbsolutePath().normalize();
+        PlanFile.Named plan =
+                PlanFile.read(file, new LinuxKernel().effectiveUser())
+                        .plan(paths.getFirst().toString());
+        List<String> words = new ArrayList<>(List.of("backup"));
+        if (output.json) {
+            words.add("--json");
+        }
+        if (output.quiet) {
+            words.add("--quiet");
+        }
+        words.addAll(plan.words());
+        return LullCommand.run(words.toArray(String[]::new));
+    }
+
+    /** Why {@code lull backup} would not even begin with these words; empty if it would. */
+    static Optional<String> refusal(List<String> words) {
+        BackupCommand command = new BackupCommand();
+        int end = words.indexOf("--");
+        if (end >= 0) {
+            command.tail(words.subList(end + 1, words.size()));
+        }
+        try {
+            new CommandLine(command)
+                    .parseArgs(
+                            words.subList(0, end < 0 ? words.size() : end).toArray(String[]::new));
+            command.snapshots.order(command.paths);
+            command.compression();
+            if (command.tool == null) {
+                command.destination();
+            } else {
+                command.requireNoArchive();
+            }
+            return Optional.empty();
+        } catch (CommandLine.ParameterException | CommandException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
     }
 
     private Host host() throws CommandException, IOException {
@@ -131,15 +196,19 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
 
     private int runTool(List<String> words)
             throws CommandException, PlanException, FreezeException, IOException {
-        if (to != null || name != null) {
-            throw CommandException.usage(
-                    "a tool and an archive", "name a TOOL after --, or a destination with --to");
-        }
+        requireNoArchive();
         ToolRun run = ToolRun.of(words);
         Backup backup = backup(host());
         Plan plan = backup.tool(run::run);
         PlanRun.run(plan, new AtomicLong(), System.err, output.quiet || output.json);
         return backup.toolStatus().orElseThrow();
+    }
+
+    private void requireNoArchive() throws CommandException {
+        if (to != null || name != null) {
+            throw CommandException.usage(
+                    "a tool and an archive", "name a TOOL after --, or a destination with --to");
+        }
     }
 
     private Compression compression() throws CommandException {
@@ -150,13 +219,17 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
         return Compression.ofLevel(level);
     }
 
-    private ArchiveTarget target() throws CommandException, BackupException {
+    private Path destination() throws CommandException {
         Path where = to;
         if (where == null) {
             throw CommandException.usage(
                     "no destination", "name a directory with --to, or a tool of your own after --");
         }
-        Path file = where.toAbsolutePath().normalize();
+        return where.toAbsolutePath().normalize();
+    }
+
+    private ArchiveTarget target() throws CommandException, BackupException {
+        Path file = destination();
         Path parent = file.getParent();
         Path last = file.getFileName();
         if (parent != null

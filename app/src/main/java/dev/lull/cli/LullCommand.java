@@ -38,6 +38,7 @@ import picocli.CommandLine.Spec;
             VerifyCommand.class,
             RestoreCommand.class,
             ListCommand.class,
+            ConfigCommand.class,
             DemoCommand.class,
             FsfreezeCommand.class,
             GuardCommand.class,

@@ -2,11 +2,11 @@ package dev.lull.participant.hook;
 
 import dev.lull.guard.Jvm;
 import dev.lull.linux.Kernel;
+import dev.lull.linux.TrustedPath;
 import dev.lull.participant.Cut;
 import dev.lull.participant.Participant;
 import dev.lull.participant.ParticipantException;
 import dev.lull.snapshot.process.BoundedProcess;
-import dev.lull.snapshot.process.TrustedPath;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;

@@ -1,11 +1,11 @@
 package dev.lull.snapshot.command;
 
 import dev.lull.linux.Kernel;
+import dev.lull.linux.TrustedPath;
 import dev.lull.snapshot.SnapshotException;
 import dev.lull.snapshot.SnapshotRecord;
 import dev.lull.snapshot.process.BoundedProcess;
 import dev.lull.snapshot.process.Programs;
-import dev.lull.snapshot.process.TrustedPath;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package dev.lull.snapshot.process;
+package dev.lull.linux;
 
 import java.io.IOException;
 import java.nio.file.Files;
