@@ -42,6 +42,8 @@ final class GuardLife implements AutoCloseable {
     /** How often an answer is looked for, some tens of real microseconds each. */
     private static final int PATIENCE = 1500;
 
+    private static final int SLOW_LOOKS = 80_000;
+
     /** What the clock creeps on at each of these looks. */
     private static final Duration TICK = Duration.ofNanos(50_000);
 
@@ -210,7 +212,7 @@ final class GuardLife implements AutoCloseable {
     /** An answer, if there is one before long. */
     private Optional<Reply> call(Request request, FakeFilesystem... passed) {
         Holder.Call call = holder.ask(request, passed);
-        look(call::over, hits() == 0);
+        look(call::over, () -> hits() > 0);
         call.giveUp();
         return call.answer();
     }
@@ -218,16 +220,17 @@ final class GuardLife implements AutoCloseable {
     /**
      * Looks until it is so, or it has been looked often enough.
      *
-     * @param sure whether it will be so, unless a fault comes to be meanwhile
+     * @param unsure whether it may also never be so
      */
-    private void look(BooleanSupplier condition, boolean sure) {
-        int hitsBefore = hits();
+    private void look(BooleanSupplier condition, BooleanSupplier unsure) {
         long limit = System.nanoTime() + REAL_LIMIT.toNanos();
         for (int looks = 0; !condition.getAsBoolean(); looks++) {
-            if (looks < PATIENCE) {
-                host.clock.advance(TICK);
-            } else if (!sure || hits() > hitsBefore || System.nanoTime() - limit > 0) {
+            if (looks >= PATIENCE && (unsure.getAsBoolean() || System.nanoTime() - limit > 0)) {
                 return;
+            }
+            // Later on more slowly: the deadline is not to come before the answer.
+            if (looks < PATIENCE || looks < SLOW_LOOKS && looks % 8 == 0) {
+                host.clock.advance(TICK);
             }
             LockSupport.parkNanos(20_000);
         }
@@ -292,7 +295,8 @@ final class GuardLife implements AutoCloseable {
 
     private void neighbourReleases() throws IOException {
         boolean unharmed = faults.stream().allMatch(Fault::isOfTheHolderOnly);
-        Optional<Reply> answer = answerToNeighbour(unharmed);
+        List<IOException> failures = new ArrayList<>();
+        Optional<Reply> answer = answerToNeighbour(unharmed, failures);
         boolean said =
                 answer.orElse(null) instanceof Reply.Ended(List<LeaseView> views)
                         && views.getFirst().state().equals("released");
@@ -300,18 +304,18 @@ final class GuardLife implements AutoCloseable {
             violations.add("the neighbour's was thawed " + neighbours.thaws() + " times");
         }
         if (unharmed && !said) {
-            violations.add("the neighbour's lease is harmed: " + answer);
+            violations.add("the neighbour's lease is harmed: " + answer + " " + failures);
         }
         neighbour.close();
     }
 
-    private Optional<Reply> answerToNeighbour(boolean sure) {
+    private Optional<Reply> answerToNeighbour(boolean sure, List<IOException> failed) {
         Request release = new Request.Release(neighboursLease);
         List<Reply> heard = new ArrayList<>();
-        List<IOException> failed = new ArrayList<>();
         try {
             neighbour.say(release);
         } catch (IOException e) {
+            failed.add(e);
             return Optional.empty();
         }
         look(
@@ -323,7 +327,7 @@ final class GuardLife implements AutoCloseable {
                     }
                     return !heard.isEmpty() || !failed.isEmpty();
                 },
-                sure);
+                () -> !sure);
         return heard.stream().findFirst();
     }
 
