@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -47,6 +48,7 @@ final class GuardHost implements AutoCloseable {
     }
 
     private final Dressing dressing;
+    private final AtomicInteger running = new AtomicInteger();
     private volatile Consumer<Kernel> holder = _ -> {};
 
     GuardHost(Path directory) throws IOException {
@@ -80,6 +82,7 @@ final class GuardHost implements AutoCloseable {
     }
 
     private void program(FakeProcess process) {
+        running.incrementAndGet();
         try {
             Kernel own = dressing.dress(role(process), process.kernel());
             switch (role(process)) {
@@ -91,6 +94,8 @@ final class GuardHost implements AutoCloseable {
             }
         } catch (IOException e) {
             throw new IllegalStateException(e);
+        } finally {
+            running.decrementAndGet();
         }
     }
 
@@ -134,6 +139,9 @@ final class GuardHost implements AutoCloseable {
         filesystems.stream().filter(FakeFilesystem::isFrozen).forEach(FakeFilesystem::thawByOthers);
         kernel.spawned().forEach(FakeProcess::kill);
         until(() -> kernel.spawned().stream().allMatch(FakeProcess::hasEnded));
+        // Its code runs on until its next call of the kernel, and may write a file on its way
+        // there.
+        until(() -> running.get() == 0);
     }
 
     /** A filesystem of this host's. */
