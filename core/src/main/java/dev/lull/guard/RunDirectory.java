@@ -285,7 +285,8 @@ public final class RunDirectory {
     }
 
     /**
-     * What earlier guards left. A record that cannot be understood is passed over, and told of.
+     * What earlier guards left. A record that cannot be read or understood is passed over, and told of: what the others
+     * tell of has to be thawed.
      *
      * @param troubles what could not be read is added here, in words
      */
@@ -295,7 +296,10 @@ public final class RunDirectory {
             for (Path file : files) {
                 try {
                     records.add(LeaseRecord.decode(Files.readAllBytes(file)));
-                } catch (WireException e) {
+                } catch (NoSuchFileException e) {
+                    // Put away since the directory was read: there is nothing to be done for it.
+                    continue;
+                } catch (IOException | WireException e) {
                     troubles.add(file + ": " + e.getMessage());
                 }
             }

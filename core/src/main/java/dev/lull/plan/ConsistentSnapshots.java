@@ -540,15 +540,18 @@ public final class ConsistentSnapshots {
     private String makeDurable() throws PlanException, FreezeException, IOException {
         for (Taken one : taken) {
             one.snapshot().makeDurable();
+        }
+        giveUpPrepared();
+        closeLease();
+        disarm();
+        close();
+        // Last: a plan that fails leaves no snapshot that says it is good.
+        for (Taken one : taken) {
             if (keep) {
                 host.records().write(one.snapshot().record().with(SnapshotState.GOOD));
             }
         }
         durable = true;
-        giveUpPrepared();
-        closeLease();
-        disarm();
-        close();
         return "";
     }
 

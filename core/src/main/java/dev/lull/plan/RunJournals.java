@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /** The journals of this host's runs, those that run and those that were killed. Safe for use by several processes. */
@@ -47,12 +48,10 @@ public final class RunJournals {
             directory.replace(name, "." + name, header);
             Path file = directory.path().resolve(name);
             try {
-                Descriptor lock = kernel.openRead(file);
-                // Until here it looked like that of a killed run, and somebody may have removed it.
-                if (kernel.tryLock(lock) && Files.exists(file)) {
-                    return RunJournal.read(directory, name, lock, header);
+                Optional<RunJournal> begun = lock(file);
+                if (begun.isPresent()) {
+                    return begun.get();
                 }
-                lock.close();
             } catch (KernelException e) {
                 if (!e.errno().equals(Errno.ENOENT)) {
                     throw new SnapshotException("lock", file.toString(), e);
@@ -66,6 +65,29 @@ public final class RunJournals {
                 directory.path().toString(),
                 "somebody else takes every journal away",
                 "another lull is at work there: try again");
+    }
+
+    /** Empty if a run has it locked, or it has been taken away: until it is locked it looks like that of a killed run. */
+    private Optional<RunJournal> lock(Path file) throws IOException {
+        Descriptor lock = kernel.openRead(file);
+        boolean ours = false;
+        try {
+            if (!kernel.tryLock(lock) || !Files.exists(file)) {
+                return Optional.empty();
+            }
+            RunJournal journal =
+                    RunJournal.read(
+                            directory,
+                            file.getFileName().toString(),
+                            lock,
+                            Files.readAllBytes(file));
+            ours = true;
+            return Optional.of(journal);
+        } finally {
+            if (!ours) {
+                lock.close();
+            }
+        }
     }
 
     /**
@@ -111,30 +133,12 @@ public final class RunJournals {
     }
 
     private void addIfAbandoned(Path file, List<RunJournal> journals) throws IOException {
-        Descriptor lock;
         try {
-            lock = kernel.openRead(file);
+            lock(file).ifPresent(journals::add);
         } catch (KernelException e) {
-            if (e.errno().equals(Errno.ENOENT)) {
-                return;
-            }
-            throw e;
-        }
-        boolean ours = false;
-        try {
-            // A run may have ended, and taken its journal away, since the directory was read.
-            if (kernel.tryLock(lock) && Files.exists(file)) {
-                journals.add(
-                        RunJournal.read(
-                                directory,
-                                file.getFileName().toString(),
-                                lock,
-                                Files.readAllBytes(file)));
-                ours = true;
-            }
-        } finally {
-            if (!ours) {
-                lock.close();
+            // A run has ended, and taken its journal away, since the directory was read.
+            if (!e.errno().equals(Errno.ENOENT)) {
+                throw e;
             }
         }
     }

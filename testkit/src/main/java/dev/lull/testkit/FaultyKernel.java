@@ -49,6 +49,7 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     private final Kernel kernel;
     private final List<Fault> faults = new ArrayList<>();
     private final List<String> calls = new ArrayList<>();
+    private boolean disarmed;
 
     public FaultyKernel(Kernel kernel) {
         this.kernel = kernel;
@@ -63,6 +64,20 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     public List<String> calls() {
         synchronized (faults) {
             return List.copyOf(calls);
+        }
+    }
+
+    /** From now on no fault is hit that has not been yet. */
+    public void disarm() {
+        synchronized (faults) {
+            disarmed = true;
+        }
+    }
+
+    /** How many of the planned faults have been hit. */
+    public int hits() {
+        synchronized (faults) {
+            return (int) faults.stream().filter(fault -> fault.hit).count();
         }
     }
 
@@ -103,6 +118,7 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
         private String subject = "";
         private int call = 1;
         private boolean afterwards;
+        private boolean halfway;
 
         private Plan(String method) {
             this.method = method;
@@ -126,6 +142,19 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
         /** Once the call has done its work, instead of before. */
         public Plan afterwards() {
             afterwards = true;
+            return this;
+        }
+
+        /**
+         * Once the call has done half of its work; a message has been sent by half.
+         *
+         * @throws IllegalArgumentException for another method than {@code send}, which has no half
+         */
+        public Plan halfway() {
+            if (!method.equals("send")) {
+                throw new IllegalArgumentException(method + " has no half");
+            }
+            halfway = true;
             return this;
         }
 
@@ -189,6 +218,7 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
         private final String subject;
         private final int call;
         private final boolean afterwards;
+        private final boolean halfway;
         private final @Nullable Errno errno;
         private final Duration delay;
         private final @Nullable FakeClock clock;
@@ -209,6 +239,7 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
             this.subject = plan.subject;
             this.call = plan.call;
             this.afterwards = plan.afterwards;
+            this.halfway = plan.halfway;
             this.errno = errno;
             this.delay = delay;
             this.clock = clock;
@@ -270,11 +301,15 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
                 fault.strike(subject);
             }
         }
+
+        boolean halfway() {
+            return fault != null && fault.halfway;
+        }
     }
 
     private Call begin(String method, String subject) throws KernelException {
         Fault fault = next(method, subject);
-        if (fault == null || fault.afterwards) {
+        if (fault == null || fault.afterwards || fault.halfway) {
             return new Call(subject, fault);
         }
         fault.strike(subject);
@@ -287,7 +322,7 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
             Fault next = null;
             for (Fault fault : faults) {
                 // All of them count the call, also those that come too late for it.
-                if (fault.fits(method, subject) && next == null) {
+                if (!disarmed && fault.fits(method, subject) && next == null) {
                     fault.hit = true;
                     next = fault;
                 }
@@ -629,9 +664,23 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     public int send(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors)
             throws KernelException {
         Call call = begin("send", socket.name());
-        int result = kernel.send(socket, bytes, descriptors);
+        int result =
+                call.halfway()
+                        ? sendHalf(socket, bytes, descriptors)
+                        : kernel.send(socket, bytes, descriptors);
         call.end();
         return result;
+    }
+
+    private int sendHalf(Descriptor socket, ByteBuffer bytes, List<Descriptor> descriptors)
+            throws KernelException {
+        int end = bytes.limit();
+        bytes.limit(bytes.position() + (bytes.remaining() + 1) / 2);
+        try {
+            return kernel.send(socket, bytes, descriptors);
+        } finally {
+            bytes.limit(end);
+        }
     }
 
     @Override

@@ -2,336 +2,185 @@ package dev.lull.guard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.lull.guard.Fault.Blow;
+import dev.lull.guard.Fault.Moment;
+import dev.lull.guard.Fault.Point;
 import dev.lull.guard.GuardHost.Role;
-import dev.lull.linux.Descriptor;
-import dev.lull.linux.Errno;
-import dev.lull.linux.KernelException;
-import dev.lull.linux.PollInterest;
-import dev.lull.testkit.FakeFilesystem;
-import dev.lull.testkit.FakeProcess;
-import dev.lull.testkit.FaultyKernel;
+import dev.lull.testkit.Tally;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumMap;
-import java.util.HashMap;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * One lease's life, again and again: each time one call into the kernel, by guard, sentry or canary, fails or hangs, or
- * somebody is killed or stopped just then. The calls are those that a life without faults has made, so none is forgotten;
- * a fault that was not hit fails the test.
+ * One lease's life, again and again: each time a call into the kernel, by guard, sentry or canary, or a message between
+ * client and guard, fails, hangs or is late, or somebody is killed or stopped just then. The calls and messages are those
+ * that a life without faults has made, so none is forgotten; a fault that has not come to be fails the test.
+ *
+ * <p>The random run makes {@code -Dlull.faults.count} (1000) faults, but stops after {@code -Dlull.faults.seconds} (60);
+ * {@code -Dlull.faults.seed} draws the same ones again. {@code dev/faults} sets all three.
  */
 class GuardFaultsTest {
-    /** Both limits of every lease here. */
-    private static final Duration LIMIT = Duration.ofSeconds(2);
-
-    /** FITHAW comes by the deadline + 1 s. */
-    private static final Duration GRACE = Duration.ofSeconds(1);
-
-    /** What the clock creeps on while processes that can run do what they have to. */
-    private static final Duration CREEP = Duration.ofMillis(200);
-
     /** Of each method, so many calls: the first are in different places, the later ones the same loop again. */
     private static final int CALLS = 2;
 
-    /** How often a call of the client's is looked for an answer to, some tens of real microseconds each. */
-    private static final int PATIENCE = 1500;
+    private static final int DRY_LIVES = 3;
+    private static final int MOST_FAULTS_IN_A_LIFE = 4;
+
+    private static final Set<Blow> OF_MESSAGES_ONLY =
+            EnumSet.of(
+                    Blow.LATE,
+                    Blow.TOO_LATE,
+                    Blow.KILL_HOLDER,
+                    Blow.KILL_GUARD_AND_HOLDER,
+                    Blow.STOP_HOLDER);
+
+    /** What they lack is tried at every call already. */
+    private static final Set<Blow> OF_CALLS_ONLY =
+            EnumSet.of(Blow.KILL_ITSELF, Blow.KILL_GUARD_AND_CANARY, Blow.KILL_SENTRY_AND_CANARY);
 
     private @TempDir Path directory;
+    private final List<String> violations = new ArrayList<>();
+    private final Map<Point, Integer> least = new LinkedHashMap<>();
+    private int begun;
+    private int lives;
+    private int faults;
 
-    /** What happens at a call. */
-    private enum Blow {
-        FAIL,
-        HANG,
-        KILL_ITSELF,
-        KILL_GUARD,
-        KILL_SENTRY,
-        KILL_GUARD_AND_CANARY,
-        KILL_SENTRY_AND_CANARY,
-        KILL_GUARD_AND_SENTRY,
-        STOP_GUARD,
-        STOP_SENTRY,
-        CLIENT_LEAVES
+    private GuardLife life() throws IOException {
+        return new GuardLife(Files.createDirectory(directory.resolve("life-" + begun++)));
     }
 
-    private record Point(Role role, String method, int call) {}
-
-    /** A host with the first guard, sentry and canary on faulty kernels. */
-    private static final class Scene implements AutoCloseable {
-        private final Map<Role, FaultyKernel> kernels = new ConcurrentHashMap<>();
-        private final Map<Role, Integer> callsAtStart = new EnumMap<>(Role.class);
-        private final GuardHost host;
-        private final FakeFilesystem srv;
-        private final GuardHost.Client client;
-        private volatile boolean clientLeft;
-        private Optional<String> lease = Optional.empty();
-        private int thawsWhenFrozen = -1;
-        private final List<String> violations = new ArrayList<>();
-
-        Scene(Path directory) throws IOException {
-            host =
-                    new GuardHost(
-                            directory,
-                            (role, own) -> {
-                                FaultyKernel faulty = new FaultyKernel(own);
-                                return kernels.putIfAbsent(role, faulty) == null ? faulty : own;
-                            });
-            srv = host.filesystem("ext4", "/srv");
-            client = host.new Client();
-            // Until everybody is up and waits for something to do.
-            host.pass(CREEP);
-            kernels.forEach((role, kernel) -> callsAtStart.put(role, kernel.calls().size()));
-        }
-
-        Map<Role, Map<String, Integer>> calls() {
-            Map<Role, Map<String, Integer>> counts = new EnumMap<>(Role.class);
-            kernels.forEach((role, kernel) -> {
-                Map<String, Integer> count = new LinkedHashMap<>();
-                List<String> calls = kernel.calls();
-                for (String call : calls.subList(callsAtStart.get(role), calls.size())) {
-                    count.merge(call.split(" ", 2)[0], 1, Integer::sum);
+    /** How often each call is made at least. */
+    @BeforeEach
+    void liveWithoutFaults() throws IOException {
+        for (int dry = 0; dry < DRY_LIVES; dry++) {
+            try (GuardLife life = life()) {
+                life.live();
+                assertThat(life.violations()).isEmpty();
+                assertThat(life.wasWhole()).isTrue();
+                Map<Point, Integer> calls = life.calls();
+                if (dry == 0) {
+                    least.putAll(calls);
+                } else {
+                    least.keySet().retainAll(calls.keySet());
+                    calls.forEach((point, count) ->
+                            least.computeIfPresent(point, (_, n) -> Math.min(n, count)));
                 }
-                counts.put(role, count);
-            });
-            return counts;
-        }
-
-        private List<FakeProcess> processes(Role role) {
-            return host.kernel.spawned().stream().filter(p -> GuardHost.role(p) == role).toList();
-        }
-
-        private void kill(Role... roles) {
-            for (Role role : roles) {
-                processes(role).forEach(FakeProcess::kill);
             }
-        }
-
-        private boolean able(Role role) {
-            return processes(role).stream().anyMatch(p -> !p.hasEnded());
-        }
-
-        void plan(Point point, Blow blow) {
-            FaultyKernel.Plan plan =
-                    kernels.get(point.role()).at(point.method()).call(point.call());
-            switch (blow) {
-                case FAIL -> plan.fail(Errno.EIO);
-                case HANG -> plan.hang();
-                case KILL_ITSELF -> plan.perform(() -> kill(point.role()));
-                case KILL_GUARD -> plan.perform(() -> kill(Role.GUARD));
-                case KILL_SENTRY -> plan.perform(() -> kill(Role.SENTRY));
-                case KILL_GUARD_AND_CANARY -> plan.perform(() -> kill(Role.GUARD, Role.CANARY));
-                case KILL_SENTRY_AND_CANARY -> plan.perform(() -> kill(Role.SENTRY, Role.CANARY));
-                case KILL_GUARD_AND_SENTRY -> plan.perform(() -> kill(Role.GUARD, Role.SENTRY));
-                case STOP_GUARD -> plan.perform(() -> stop(Role.GUARD));
-                case STOP_SENTRY -> plan.perform(() -> stop(Role.SENTRY));
-                case CLIENT_LEAVES -> plan.perform(() -> clientLeft = true);
-            }
-        }
-
-        private void stop(Role role) {
-            processes(role).forEach(FakeProcess::stop);
-        }
-
-        /** An answer, if there is one before long. */
-        private Optional<Reply> call(Request request, Descriptor... passed) {
-            if (clientLeft) {
-                leave();
-                return Optional.empty();
-            }
-            try {
-                client.say(request, passed);
-                ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
-                Frames frames = new Frames(Wire.MAX_REPLY);
-                for (int look = 0; look < PATIENCE && !clientLeft; look++) {
-                    host.clock.advance(Duration.ofNanos(50_000));
-                    if (host.kernel
-                                    .poll(
-                                            List.of(PollInterest.readable(client.socket())),
-                                            Duration.ZERO)[0]
-                            == 0) {
-                        LockSupport.parkNanos(20_000);
-                        continue;
-                    }
-                    bytes.clear();
-                    if (host.kernel.receive(client.socket(), bytes, new ArrayList<>()) < 0) {
-                        return Optional.empty();
-                    }
-                    bytes.flip();
-                    byte[] message = frames.next(bytes);
-                    if (message != null) {
-                        return Optional.of(Wire.reply(message, request));
-                    }
-                }
-            } catch (KernelException | WireException e) {
-                return Optional.empty();
-            }
-            return Optional.empty();
-        }
-
-        private void leave() {
-            try {
-                client.close();
-            } catch (KernelException e) {
-                throw new IllegalStateException(e);
-            }
-        }
-
-        /** Freezes, extends, releases; and looks for the promises at the end. */
-        void live() throws IOException {
-            Reply armed;
-            try (Descriptor directory = host.kernel.openDirectory(srv.mountPoint())) {
-                Request.Arm arm =
-                        new Request.Arm(
-                                Wire.PROTOCOL,
-                                List.of(srv.mountPoint().toString()),
-                                true,
-                                LIMIT,
-                                Optional.of(LIMIT),
-                                true,
-                                true,
-                                "test");
-                armed = call(arm, directory).orElse(null);
-            }
-            if (armed instanceof Reply.Armed(LeaseView view)) {
-                lease = Optional.of(view.id());
-                if (call(new Request.Freeze(view.id())).orElse(null) instanceof Reply.Frozen) {
-                    thawsWhenFrozen = srv.thaws();
-                    host.pass(CREEP);
-                    call(new Request.Extend(view.id(), Optional.empty()));
-                    host.pass(CREEP);
-                }
-                release(view.id());
-            }
-            if (clientLeft) {
-                leave();
-            }
-            host.pass(LIMIT.plus(GRACE).plus(CREEP));
-            expectThawed("by the deadline + 1 s");
-            afterwards();
-        }
-
-        private void release(String id) {
-            boolean said =
-                    call(new Request.Release(id)).orElse(null)
-                                    instanceof Reply.Ended(List<LeaseView> views)
-                            && views.getFirst().state().equals("released");
-            if (said && thawsWhenFrozen < 0) {
-                violations.add("released, and was never frozen");
-            } else if (said && srv.thaws() != thawsWhenFrozen + 1) {
-                violations.add(
-                        "released, and was thawed " + (srv.thaws() - thawsWhenFrozen) + " times");
-            }
-        }
-
-        private void expectThawed(String when) {
-            boolean somebody = able(Role.GUARD) || able(Role.SENTRY);
-            if (somebody && srv.isFrozen() && !bothHeldUp()) {
-                violations.add("frozen, though somebody could thaw " + when);
-            }
-        }
-
-        /** Killed or stopped, both of them: then nobody can, until a command comes. */
-        private boolean bothHeldUp() {
-            return !runs(Role.GUARD) && !runs(Role.SENTRY);
-        }
-
-        private boolean runs(Role role) {
-            return processes(role).stream().anyMatch(p -> !p.hasEnded() && !p.isStopped());
-        }
-
-        /** Whatever hangs goes on, who is stopped too, and a command comes: nothing is frozen after it. */
-        private void afterwards() throws KernelException {
-            kernels.values().forEach(FaultyKernel::releaseHanging);
-            host.kernel.spawned().forEach(FakeProcess::resume);
-            host.pass(GRACE.plus(CREEP));
-            if (!runs(Role.GUARD)) {
-                host.startGuard();
-                host.pass(CREEP);
-            }
-            if (srv.isFrozen()) {
-                violations.add("frozen after all that hung went on, and a command came");
-            }
-        }
-
-        @Override
-        public void close() {
-            host.close();
         }
     }
 
-    private Path fresh(int number) throws IOException {
-        return Files.createDirectory(directory.resolve("run-" + number));
+    private Stream<Point> calls() {
+        return points(false, CALLS);
     }
 
-    private Set<Point> points() throws IOException {
-        Map<Role, Map<String, Integer>> least = new HashMap<>();
-        for (int dry = 0; dry < 3; dry++) {
-            try (Scene scene = new Scene(fresh(-1 - dry))) {
-                scene.live();
-                assertThat(scene.violations).isEmpty();
-                assertThat(scene.lease).isPresent();
-                assertThat(scene.thawsWhenFrozen).isNotNegative();
-                Map<Role, Map<String, Integer>> calls = scene.calls();
-                boolean first = least.isEmpty();
-                calls.forEach((role, counts) -> {
-                    if (first) {
-                        least.put(role, counts);
-                    } else {
-                        least.get(role).keySet().retainAll(counts.keySet());
-                        counts.forEach((method, count) ->
-                                least.get(role)
-                                        .computeIfPresent(method, (_, n) -> Math.min(n, count)));
-                    }
-                });
+    private Stream<Point> messages() {
+        return points(true, Integer.MAX_VALUE);
+    }
+
+    private Stream<Point> points(boolean message, int most) {
+        return least.entrySet().stream()
+                .filter(entry -> entry.getKey().message() == message)
+                .flatMap(entry ->
+                        IntStream.rangeClosed(1, Math.min(entry.getValue(), most))
+                                .mapToObj(call ->
+                                        new Point(
+                                                entry.getKey().role(),
+                                                entry.getKey().method(),
+                                                message,
+                                                call)));
+    }
+
+    private void live(List<Fault> planned, boolean allToBeHit) throws IOException {
+        lives++;
+        try (GuardLife life = life()) {
+            planned.forEach(life::plan);
+            life.live();
+            life.violations().forEach(what -> violations.add(planned + ": " + what));
+            faults += life.hits();
+            if (allToBeHit) {
+                life.verifyAllHit();
             }
+        } catch (AssertionError e) {
+            violations.add(planned + ": " + e.getMessage());
         }
-        Set<Point> points = new LinkedHashSet<>();
-        least.forEach((role, counts) ->
-                counts.forEach((method, count) -> {
-                    for (int call = 1; call <= Math.min(count, CALLS); call++) {
-                        points.add(new Point(role, method, call));
-                    }
-                }));
-        return points;
+    }
+
+    private void report(Tally tally) throws IOException {
+        violations.forEach(System.out::println);
+        tally.set("lives", lives)
+                .set("faults", faults)
+                .set("violations", violations.size())
+                .write();
+        assertThat(violations).isEmpty();
+        assertThat(faults).isPositive();
     }
 
     @Test
     @Timeout(600)
-    void nothingStaysFrozenAndNothingIsCalledHeldThatWasNot() throws IOException {
-        List<String> violations = new ArrayList<>();
-        int number = 0;
-        for (Point point : points()) {
-            for (Blow blow : Blow.values()) {
-                try (Scene scene = new Scene(fresh(number++))) {
-                    scene.plan(point, blow);
-                    scene.live();
-                    scene.violations.forEach(
-                            what -> violations.add(point + " " + blow + ": " + what));
-                    scene.kernels.get(point.role()).verifyAllHit();
-                } catch (AssertionError e) {
-                    violations.add(point + " " + blow + ": " + e.getMessage());
+    void everyCallWithEveryFault() throws IOException {
+        for (Point point : calls().toList()) {
+            for (Blow blow : EnumSet.complementOf(EnumSet.copyOf(OF_MESSAGES_ONLY))) {
+                live(List.of(new Fault(point, Moment.BEFORE, blow)), true);
+            }
+        }
+        report(new Tally("guard-calls").set("calls", calls().count()));
+    }
+
+    @Test
+    @Timeout(600)
+    void everyMessageWithEveryFault() throws IOException {
+        assertThat(messages().filter(point -> point.role() == Role.HOLDER)).hasSize(4);
+        // The fifth goes to the neighbour.
+        assertThat(messages().filter(point -> point.role() == Role.GUARD)).hasSize(5);
+        for (Point point : messages().toList()) {
+            for (Moment moment : Moment.values()) {
+                for (Blow blow : EnumSet.complementOf(EnumSet.copyOf(OF_CALLS_ONLY))) {
+                    live(List.of(new Fault(point, moment, blow)), true);
                 }
             }
         }
-        System.out.println(
-                "guard faults: "
-                        + number
-                        + " lives, each with one fault; violations: "
-                        + violations.size());
-        assertThat(violations).isEmpty();
+        report(new Tally("guard-messages").set("messages", messages().count()));
+    }
+
+    @Test
+    @Timeout(1800)
+    void manyFaultsAtRandom() throws IOException {
+        int count = Integer.getInteger("lull.faults.count", 1000);
+        long seed = Long.getLong("lull.faults.seed", System.nanoTime() % 1_000_000);
+        long end =
+                System.nanoTime()
+                        + Duration.ofSeconds(Long.getLong("lull.faults.seconds", 60)).toNanos();
+        System.out.println("random faults: seed " + seed);
+        Random random = new Random(seed);
+        List<Point> points = Stream.concat(calls(), messages()).toList();
+        while (faults < count && System.nanoTime() - end < 0) {
+            List<Fault> planned = new ArrayList<>();
+            int several = 1 + random.nextInt(MOST_FAULTS_IN_A_LIFE);
+            for (int i = 0; i < several; i++) {
+                planned.add(fault(random, points.get(random.nextInt(points.size()))));
+            }
+            live(planned, false);
+        }
+        report(new Tally("guard-random").set("seed", seed));
+    }
+
+    private static Fault fault(Random random, Point point) {
+        Moment moment = Moment.values()[random.nextInt(point.message() ? 3 : 1)];
+        Blow blow = Blow.values()[random.nextInt(Blow.values().length)];
+        return new Fault(point, moment, blow);
     }
 }

@@ -15,12 +15,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
 /** A host of the fake kernel on which the whole guard runs: guard, sentry and canary, each a process of its own. */
 final class GuardHost implements AutoCloseable {
@@ -33,11 +34,12 @@ final class GuardHost implements AutoCloseable {
     private final Path directory;
     private final List<FakeFilesystem> filesystems = new ArrayList<>();
 
-    /** What the three processes are, by what they are called here. */
+    /** What the processes are, by what they are called here. */
     enum Role {
         GUARD,
         SENTRY,
-        CANARY
+        CANARY,
+        HOLDER
     }
 
     /** Puts something between a process and its kernel. */
@@ -46,6 +48,8 @@ final class GuardHost implements AutoCloseable {
     }
 
     private final Dressing dressing;
+    private final AtomicInteger running = new AtomicInteger();
+    private volatile Consumer<Kernel> holder = _ -> {};
 
     GuardHost(Path directory) throws IOException {
         this(directory, (_, own) -> own);
@@ -70,7 +74,15 @@ final class GuardHost implements AutoCloseable {
         until(() -> status().sentry().isPresent() && status().canary().isPresent());
     }
 
+    /** Starts a client that is a process of its own. */
+    FakeProcess startHolder(Consumer<Kernel> program) throws KernelException {
+        holder = program;
+        return process(
+                kernel.spawn(Path.of("/bin/holder"), List.of("holder"), Map.of(), List.of()));
+    }
+
     private void program(FakeProcess process) {
+        running.incrementAndGet();
         try {
             Kernel own = dressing.dress(role(process), process.kernel());
             switch (role(process)) {
@@ -78,15 +90,21 @@ final class GuardHost implements AutoCloseable {
                 case SENTRY ->
                         Sentry.run(own, directory, Integer.parseInt(process.arguments().getLast()));
                 case CANARY -> Canary.run(own, directory);
+                case HOLDER -> holder.accept(own);
             }
         } catch (IOException e) {
             throw new IllegalStateException(e);
+        } finally {
+            running.decrementAndGet();
         }
     }
 
     static Role role(FakeProcess process) {
         if (process.arguments().contains("guard")) {
             return Role.GUARD;
+        }
+        if (process.arguments().contains("holder")) {
+            return Role.HOLDER;
         }
         return process.arguments().stream().anyMatch(a -> a.contains("Sentry"))
                 ? Role.SENTRY
@@ -121,6 +139,9 @@ final class GuardHost implements AutoCloseable {
         filesystems.stream().filter(FakeFilesystem::isFrozen).forEach(FakeFilesystem::thawByOthers);
         kernel.spawned().forEach(FakeProcess::kill);
         until(() -> kernel.spawned().stream().allMatch(FakeProcess::hasEnded));
+        // Its code runs on until its next call of the kernel, and may write a file on its way
+        // there.
+        until(() -> running.get() == 0);
     }
 
     /** A filesystem of this host's. */
@@ -222,35 +243,38 @@ final class GuardHost implements AutoCloseable {
 
         /** Waits for a reply, with the clock creeping on. */
         Reply hear(Request asked) throws IOException {
-            ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
-            Map<String, byte[]> got = new HashMap<>();
+            List<Reply> got = new ArrayList<>();
+            List<IOException> failed = new ArrayList<>();
             until(() -> {
                 try {
-                    if (kernel.poll(List.of(PollInterest.readable(socket)), Duration.ZERO)[0]
-                            == 0) {
-                        return false;
-                    }
-                    bytes.clear();
-                    if (kernel.receive(socket, bytes, new ArrayList<>()) < 0) {
-                        got.put("end", new byte[0]);
-                        return true;
-                    }
-                    bytes.flip();
-                    byte[] message = frames.next(bytes);
-                    if (message != null) {
-                        got.put("message", message);
-                    }
-                    return message != null;
-                } catch (KernelException | WireException e) {
-                    throw new IllegalStateException(e);
+                    heard(asked).ifPresent(got::add);
+                } catch (IOException e) {
+                    failed.add(e);
                 }
+                return !got.isEmpty() || !failed.isEmpty();
             });
-            byte[] message = got.get("message");
-            if (message == null) {
+            if (!failed.isEmpty()) {
+                throw failed.getFirst();
+            }
+            return got.getFirst();
+        }
+
+        /**
+         * The reply, if all of it has come.
+         *
+         * @throws IOException if none will come
+         */
+        Optional<Reply> heard(Request asked) throws IOException {
+            if (kernel.poll(List.of(PollInterest.readable(socket)), Duration.ZERO)[0] == 0) {
+                return Optional.empty();
+            }
+            ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
+            if (kernel.receive(socket, bytes, new ArrayList<>()) < 0) {
                 throw new IOException("the guard closed the connection");
             }
             try {
-                return Wire.reply(message, asked);
+                byte[] message = frames.next(bytes.flip());
+                return message == null ? Optional.empty() : Optional.of(Wire.reply(message, asked));
             } catch (WireException e) {
                 throw new IOException(e);
             }
@@ -262,6 +286,12 @@ final class GuardHost implements AutoCloseable {
         }
 
         Reply arm(boolean attached, FakeFilesystem... filesystems) throws IOException {
+            return arm(attached, Duration.ofSeconds(10), Duration.ofSeconds(30), filesystems);
+        }
+
+        Reply arm(
+                boolean attached, Duration within, Duration timeout, FakeFilesystem... filesystems)
+                throws IOException {
             List<String> paths = new ArrayList<>();
             Descriptor[] directories = new Descriptor[filesystems.length];
             for (int i = 0; i < filesystems.length; i++) {
@@ -273,8 +303,8 @@ final class GuardHost implements AutoCloseable {
                             Wire.PROTOCOL,
                             paths,
                             attached,
-                            Duration.ofSeconds(10),
-                            Optional.of(Duration.ofSeconds(30)),
+                            within,
+                            Optional.of(timeout),
                             true,
                             true,
                             "test");

@@ -318,6 +318,20 @@ class GuardTest {
     }
 
     @Test
+    void aRecordThatCannotBeReadDoesNotKeepASuccessorFromTheOthers() throws IOException {
+        try (GuardHost.Client client = host.new Client()) {
+            client.freeze(false, srv);
+        }
+        host.process(host.status().sentry().orElseThrow()).kill();
+        host.guardProcess().kill();
+        Path unreadable = Files.createDirectory(directory.resolve("leases").resolve("a"));
+        host.startGuard();
+        host.until(() -> !srv.isFrozen());
+        assertThat(host.status().warnings())
+                .anyMatch(warning -> warning.contains(unreadable.toString()));
+    }
+
+    @Test
     void aSuccessorLeavesAloneWhatWasOnlyArmed() throws IOException {
         try (GuardHost.Client client = host.new Client()) {
             client.arm(true, srv);

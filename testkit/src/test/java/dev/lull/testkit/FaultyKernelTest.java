@@ -8,8 +8,11 @@ import dev.lull.linux.Descriptor;
 import dev.lull.linux.Errno;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -112,6 +115,30 @@ class FaultyKernelTest {
             assertThat(frozen).succeedsWithin(PATIENCE);
             assertThat(b.isFrozen()).isTrue();
         }
+    }
+
+    @Test
+    void halfAMessageIsSentAndThenTheFaultComes() throws Exception {
+        try (FaultyKernel kernel = new FaultyKernel(fake)) {
+            List<Descriptor> ends = kernel.socketPair("pair");
+            kernel.at("send").halfway().fail(Errno.EIO);
+            ByteBuffer message = ByteBuffer.wrap(new byte[] {1, 2, 3, 4, 5});
+            assertErrno(Errno.EIO, () -> kernel.send(ends.getFirst(), message, List.of()));
+            assertThat(message.remaining()).isEqualTo(2);
+            ByteBuffer received = ByteBuffer.allocate(9);
+            assertThat(kernel.receive(ends.getLast(), received, new ArrayList<>())).isEqualTo(3);
+            assertThat(kernel.hits()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void onceDisarmedItFailsNothing() throws Exception {
+        FaultyKernel kernel = new FaultyKernel(fake);
+        kernel.at("freeze").fail(Errno.EIO);
+        kernel.disarm();
+        freezeOnce(kernel);
+        assertThat(a.freezes()).isEqualTo(1);
+        assertThat(kernel.hits()).isZero();
     }
 
     @Test
