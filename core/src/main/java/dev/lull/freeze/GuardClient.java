@@ -219,7 +219,7 @@ public final class GuardClient implements AutoCloseable {
             return false;
         }
         Optional<ThreadStatus> leader = kernel.thread(guard, guard);
-        return leader.isEmpty() || leader.get().dead() || leader.get().killPending();
+        return leader.isEmpty() || leader.get().ending();
     }
 
     private static boolean hungUp(Errno errno) {

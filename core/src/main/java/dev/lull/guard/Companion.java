@@ -135,10 +135,7 @@ final class Companion {
             // What cannot be looked at now is not given up for that.
             return false;
         }
-        return leader.isEmpty()
-                || leader.get().dead()
-                || leader.get().killPending()
-                || leader.get().stopped();
+        return leader.isEmpty() || leader.get().ending() || leader.get().stopped();
     }
 
     /** Ends it, for good. Its threads that sleep on a frozen filesystem end with the thaw. */

@@ -786,7 +786,7 @@ final class Leases {
                 troubles.add("cannot look at a holder: " + e.getMessage());
                 continue;
             }
-            if (leader.isEmpty() || leader.get().dead() || leader.get().killPending()) {
+            if (leader.isEmpty() || leader.get().ending()) {
                 end(lease, new LeaseEvent.Cut(End.ABANDONED, "its holder died"), now);
             }
         }

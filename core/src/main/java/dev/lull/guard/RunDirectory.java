@@ -229,7 +229,7 @@ public final class RunDirectory {
         }
         int number = Integer.parseInt(pid);
         Optional<ThreadStatus> leader = kernel.thread(number, number);
-        return leader.isEmpty() || leader.get().dead() || leader.get().killPending();
+        return leader.isEmpty() || leader.get().ending();
     }
 
     /** Keeps a record until {@link #forget}; it replaces the lease's earlier one as a whole. */

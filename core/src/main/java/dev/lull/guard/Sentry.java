@@ -244,7 +244,7 @@ final class Sentry {
             return GuardState.DEAD;
         }
         Optional<ThreadStatus> leader = kernel.thread(guardPid, guardPid);
-        if (leader.isEmpty() || leader.get().dead() || leader.get().killPending()) {
+        if (leader.isEmpty() || leader.get().ending()) {
             return GuardState.DEAD;
         }
         // Once can be somebody who looks with a debugger; a guard that stays stopped keeps no

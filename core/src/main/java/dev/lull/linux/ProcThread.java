@@ -42,7 +42,7 @@ final class ProcThread {
         String fields = new String(status, StandardCharsets.ISO_8859_1);
         boolean killPending =
                 ((mask(fields, "\nSigPnd:") | mask(fields, "\nShdPnd:")) & SIGKILL_BIT) != 0;
-        return new ThreadStatus(state, start, killPending);
+        return new ThreadStatus(state, start, killPending, fields.contains("\nCoreDumping:\t1\n"));
     }
 
     /**

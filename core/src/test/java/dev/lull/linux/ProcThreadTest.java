@@ -22,13 +22,13 @@ class ProcThreadTest {
     @Test
     void readsStateAndStart() {
         assertThat(parse("17 (java) D" + REST, "0000000000000000", "0000000000000000"))
-                .isEqualTo(new ThreadStatus('D', 168095, false));
+                .isEqualTo(new ThreadStatus('D', 168095, false, false));
     }
 
     @Test
     void isNotTakenInByTheCommandsName() {
         assertThat(parse("17 (a) Z 1 (b\n) S" + REST, "0", "0"))
-                .isEqualTo(new ThreadStatus('S', 168095, false));
+                .isEqualTo(new ThreadStatus('S', 168095, false, false));
     }
 
     @Test
@@ -38,6 +38,20 @@ class ProcThreadTest {
         // SIGUSR1 and SIGSEGV, 10 and 11; all that there are but SIGKILL
         assertThat(parse("17 (a) D" + REST, "600", "600").killPending()).isFalse();
         assertThat(parse("17 (a) D" + REST, "fffffffffffffeff", "0").killPending()).isFalse();
+    }
+
+    @Test
+    void seesACoreDumpFromWhichThereIsNoWayBack() {
+        byte[] stat = ("17 (a) D" + REST).getBytes(StandardCharsets.UTF_8);
+        for (int dumping = 0; dumping <= 1; dumping++) {
+            String status =
+                    STATUS.formatted("0", "0") + "CoreDumping:\t" + dumping + "\nCpus:\t3\n";
+            ThreadStatus thread = ProcThread.parse(stat, status.getBytes(StandardCharsets.UTF_8));
+            assertThat(thread.dumpingCore()).isEqualTo(dumping == 1);
+            assertThat(thread.ending()).isEqualTo(dumping == 1);
+        }
+        // Kernels before 4.15 do not say.
+        assertThat(parse("17 (a) D" + REST, "0", "0").dumpingCore()).isFalse();
     }
 
     @Test

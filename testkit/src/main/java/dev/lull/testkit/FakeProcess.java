@@ -260,21 +260,21 @@ public final class FakeProcess {
         }
         boolean killPending = killedBy.isPresent() && killedBy.getAsInt() == SIGKILL;
         if (blocked.contains(tid)) {
-            return Optional.of(new ThreadStatus('D', startTicks, killPending));
+            return Optional.of(new ThreadStatus('D', startTicks, killPending, false));
         }
         if (tid == pid && (status.isPresent() || killedBy.isPresent())) {
-            return Optional.of(new ThreadStatus('Z', startTicks, false));
+            return Optional.of(new ThreadStatus('Z', startTicks, false, false));
         }
         if (status.isPresent() || killedBy.isPresent()) {
             return Optional.empty();
         }
         if (tid == pid) {
-            return Optional.of(new ThreadStatus(stateOf(threadOf(tid)), startTicks, false));
+            return Optional.of(new ThreadStatus(stateOf(threadOf(tid)), startTicks, false, false));
         }
         Thread thread = threadOf(tid);
         return thread == null || !thread.isAlive()
                 ? Optional.empty()
-                : Optional.of(new ThreadStatus(stateOf(thread), startTicks, false));
+                : Optional.of(new ThreadStatus(stateOf(thread), startTicks, false, false));
     }
 
     @SuppressWarnings("ReferenceEquality") // which thread it is, not what it is like
