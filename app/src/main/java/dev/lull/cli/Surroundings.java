@@ -27,7 +27,7 @@ final class Surroundings {
                     throw CommandException.usage(
                             "the working directory is on a filesystem that is to be frozen, "
                                     + mount.mountPoint(),
-                            "cd / first");
+                            "cd /proc first, which cannot be frozen");
                 }
             }
         }

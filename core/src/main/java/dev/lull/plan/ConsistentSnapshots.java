@@ -435,7 +435,7 @@ public final class ConsistentSnapshots {
             if (set.contains(Origin.mountOf(host.kernel(), directory).device())) {
                 throw new PlanException.Refused(
                         "the working directory is on a filesystem that is to be frozen",
-                        "cd / first");
+                        "cd /proc first, which cannot be frozen");
             }
         }
     }
