@@ -29,7 +29,7 @@ class EveryOrderTest {
     private static final int STEPS_OF_TIME = 5;
 
     /** What is frozen together; the number is the level in the stack. */
-    private enum Together {
+    enum Together {
         ALONE(new Terms.Member(0, true)),
         STACKED(new Terms.Member(0, true), new Terms.Member(1, true)),
         UNRELATED(new Terms.Member(0, true), new Terms.Member(0, true)),
