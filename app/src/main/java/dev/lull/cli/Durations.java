@@ -1,12 +1,12 @@
 package dev.lull.cli;
 
+import dev.lull.lease.DurationText;
 import java.time.Duration;
 import java.util.Locale;
 
 /** Lengths of time as they are typed and shown: {@code 500ms}, {@code 30s}, {@code 2m}. */
 final class Durations {
     private static final String HINT = "write a whole number and ms, s, m or h: 500ms, 30s, 2m";
-    private static final int MAX_DIGITS = 9;
 
     private Durations() {}
 
@@ -18,36 +18,16 @@ final class Durations {
      * @throws CommandException with {@link ExitCode#USAGE}
      */
     static Duration parse(String what, String text) throws CommandException {
-        int digits = 0;
-        while (digits < text.length() && text.charAt(digits) >= '0' && text.charAt(digits) <= '9') {
-            digits++;
-        }
-        String unit = text.substring(digits);
-        if (text.startsWith("-")) {
-            throw CommandException.usage(what + " " + text + " is negative", HINT);
-        }
-        if (digits == 0) {
-            throw CommandException.usage(what + " " + text + " is not a duration", HINT);
-        }
-        if (digits > MAX_DIGITS) {
-            throw CommandException.usage(what + " " + text + " is too large", HINT);
-        }
-        if (unit.isEmpty()) {
+        try {
+            return DurationText.parse(text);
+        } catch (IllegalArgumentException e) {
+            String why = String.valueOf(e.getMessage());
             throw CommandException.usage(
-                    what + " " + text + " has no unit",
-                    "did you mean " + text + "s or " + text + "ms?");
+                    what + " " + text + " " + why,
+                    why.equals("has no unit")
+                            ? "did you mean " + text + "s or " + text + "ms?"
+                            : HINT);
         }
-        long number = Long.parseLong(text.substring(0, digits));
-        if (number == 0) {
-            throw CommandException.usage(what + " " + text + " is zero", HINT);
-        }
-        return switch (unit) {
-            case "ms" -> Duration.ofMillis(number);
-            case "s" -> Duration.ofSeconds(number);
-            case "m" -> Duration.ofMinutes(number);
-            case "h" -> Duration.ofHours(number);
-            default -> throw CommandException.usage(what + " " + text + " is not a duration", HINT);
-        };
     }
 
     /** The length in the largest unit that leaves some digits before the point: {@code 87 µs}, {@code 1.53 s}. */

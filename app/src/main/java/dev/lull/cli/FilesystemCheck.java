@@ -2,12 +2,16 @@ package dev.lull.cli;
 
 import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.FreezeSet;
+import dev.lull.guard.Policy;
+import dev.lull.guard.PolicyFile;
+import dev.lull.lease.DurationText;
 import dev.lull.linux.BlockStack;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.MountTree;
 import dev.lull.snapshot.Fit;
 import dev.lull.snapshot.Origin;
 import dev.lull.snapshot.Reserve;
@@ -51,6 +55,7 @@ final class FilesystemCheck {
         Filesystem filesystem = Filesystem.of(kernel, directory);
         mountPoint(directory, filesystem);
         type(filesystem);
+        policy(filesystem);
         stack(directory);
         swap(filesystem, set);
         space(directory);
@@ -85,6 +90,32 @@ final class FilesystemCheck {
         } else {
             findings.add(Finding.ok(about, filesystem.type() + " can be frozen"));
         }
+    }
+
+    private void policy(Filesystem filesystem) throws KernelException {
+        PolicyFile.Loaded loaded = PolicyFile.DEFAULT.load();
+        if (loaded.trouble().isPresent()) {
+            return;
+        }
+        MountTree mounts = new MountTree(kernel.mounts());
+        List<String> who = new ArrayList<>();
+        for (Policy.Rule rule : loaded.policy().rules()) {
+            if (rule.shows(filesystem.device(), mounts)) {
+                who.add(
+                        rule.name()
+                                + " for "
+                                + DurationText.of(rule.max())
+                                + " (line "
+                                + rule.line()
+                                + ")");
+            }
+        }
+        findings.add(
+                Finding.ok(
+                        about,
+                        who.isEmpty()
+                                ? "may be frozen by root alone"
+                                : "may be frozen by root, and by " + String.join(", ", who)));
     }
 
     private void stack(Descriptor directory) {

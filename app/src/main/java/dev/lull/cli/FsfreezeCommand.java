@@ -48,7 +48,8 @@ final class FsfreezeCommand implements Callable<Integer> {
     @Option(
             names = "--timeout",
             paramLabel = "TIME",
-            description = "thaw after TIME (default: 60s; at most 5m; none: never, for root)")
+            description =
+                    "thaw after TIME (default: 60s; at most 5m, unless the policy says otherwise; none: never, for root)")
     private @Nullable String timeout;
 
     @Option(
@@ -92,7 +93,7 @@ final class FsfreezeCommand implements Callable<Integer> {
         PrintStream nowhere = new PrintStream(PrintStream.nullOutputStream());
         try (FreezeSet set = FreezeSet.open(kernel, List.of(mountPoint), true);
                 GuardClient guard = GuardClient.connect(kernel)) {
-            List<LeaseView> ended = ThawCommand.thaw(guard, set, true);
+            List<LeaseView> ended = ThawCommand.thaw(guard, set, kernel.effectiveUser() == 0);
             return ThawCommand.report(ended, false, true, nowhere, System.err).status();
         }
     }

@@ -1,6 +1,7 @@
 package dev.lull.cli;
 
 import dev.lull.freeze.FreezeOption;
+import dev.lull.lease.DurationText;
 import dev.lull.lease.Timeouts;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,7 +15,8 @@ final class LimitOptions {
             names = "--timeout",
             paramLabel = "TIME",
             description =
-                    "thaw after TIME at the latest, unless extended (default: 30s; at most 5m; "
+                    "thaw after TIME at the latest, unless extended (default: 30s; at most 5m, "
+                            + "unless the policy says otherwise; "
                             + "none: never, for root)")
     String timeout = "30s";
 
@@ -49,15 +51,17 @@ final class LimitOptions {
         return new Timeouts(bounded("--within", within), limit);
     }
 
-    /** A duration that a lease can have. */
+    /** A duration that a lease can have. Whether this one may, the guard says, which knows the policy. */
     static Duration bounded(String what, String text) throws CommandException {
         Duration duration = Durations.parse(what, text);
         if (duration.compareTo(Timeouts.MAX) > 0) {
             throw CommandException.usage(
                     what + " " + text + " is too long",
                     "at most "
-                            + Timeouts.MAX.toMinutes()
-                            + "m; extend the lease while it is needed");
+                            + DurationText.of(Timeouts.MAX)
+                            + ", and "
+                            + DurationText.of(Timeouts.USUAL_MAX)
+                            + " without a policy; extend the lease while it is needed");
         }
         return duration;
     }

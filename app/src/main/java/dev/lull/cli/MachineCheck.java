@@ -3,7 +3,10 @@ package dev.lull.cli;
 import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.GuardClient;
 import dev.lull.guard.Expedite;
+import dev.lull.guard.Policy;
+import dev.lull.guard.PolicyFile;
 import dev.lull.guard.Reply;
+import dev.lull.lease.DurationText;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
@@ -39,6 +42,7 @@ final class MachineCheck {
         check.expedite();
         check.hungTasks();
         check.cgroup();
+        check.policy();
         check.guard();
         check.killedRuns();
         return check.findings;
@@ -48,10 +52,38 @@ final class MachineCheck {
         findings.add(
                 kernel.effectiveUser() == 0
                         ? Finding.ok(MACHINE, "running as root")
-                        : Finding.bad(
+                        : Finding.note(
                                 MACHINE,
-                                "running as user " + kernel.effectiveUser(),
-                                "freezing needs root"));
+                                "running as user "
+                                        + kernel.effectiveUser()
+                                        + ", who may freeze what the policy says"));
+    }
+
+    /** Who besides root may do what with the paths asked for, {@link FilesystemCheck} says. */
+    private void policy() {
+        PolicyFile.Loaded loaded = PolicyFile.DEFAULT.load();
+        if (loaded.trouble().isPresent()) {
+            findings.add(
+                    kernel.effectiveUser() == 0
+                            ? Finding.warning(
+                                    MACHINE,
+                                    loaded.trouble().get(),
+                                    "see docs/policy.md; the guard reads it again when it is mended")
+                            : Finding.note(MACHINE, loaded.trouble().get()));
+            return;
+        }
+        Policy policy = loaded.policy();
+        if (!policy.equals(Policy.ROOT_ALONE)) {
+            findings.add(
+                    Finding.ok(
+                            MACHINE,
+                            PolicyFile.DEFAULT.path()
+                                    + ": rules for others than root: "
+                                    + policy.rules().size()
+                                    + "; root for "
+                                    + DurationText.of(policy.rootMax())
+                                    + " at most"));
+        }
     }
 
     private void kernelVersion() {
@@ -175,7 +207,14 @@ final class MachineCheck {
         try {
             Optional<GuardClient> running = GuardClient.ifRunning(kernel);
             if (running.isEmpty()) {
-                findings.add(Finding.note(MACHINE, "no guard runs; the first freeze starts one"));
+                findings.add(
+                        kernel.effectiveUser() == 0
+                                ? Finding.note(
+                                        MACHINE, "no guard runs; the first freeze starts one")
+                                : Finding.bad(
+                                        MACHINE,
+                                        "no guard runs, and only root can start one",
+                                        "run it as a service: see docs/service.md"));
                 return;
             }
             try (GuardClient guard = running.get()) {

@@ -166,7 +166,9 @@ final class QuickPath {
 
     static CommandException notRoot() {
         return new CommandException(
-                ExitCode.NOT_PERMITTED, "only root can see and end leases", "lull needs root");
+                ExitCode.NOT_PERMITTED,
+                "no guard runs, and only root can start one",
+                "lull needs root; whom the policy names needs a guard that runs");
     }
 
     private static Complaint noSuchLease(String lease) {

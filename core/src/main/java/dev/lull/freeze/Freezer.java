@@ -27,7 +27,8 @@ import java.util.Set;
  * }
  *
  * The freeze itself is done by the guard, another process, which is started when there is none. A lease ends when it is
- * released, when its time is over, or as soon as this process is gone, whichever comes first. Needs root. Immutable, for
+ * released, when its time is over, or as soon as this process is gone, whichever comes first. Needs root, or a policy that names the
+ * user and a guard that runs. Immutable, for
  * any thread.
  *
  * <p>What runs while the set is frozen must not write to it: this process is checked once, before the freeze, for files

@@ -1,6 +1,7 @@
 package dev.lull.freeze;
 
 import dev.lull.guard.Jvm;
+import dev.lull.guard.PolicyFile;
 import dev.lull.guard.Reply;
 import dev.lull.guard.Request;
 import dev.lull.guard.Wire;
@@ -37,6 +38,10 @@ final class GuardDoor {
 
     /** A guard that finds another one starting ends; the other may fail after that. */
     private static final Duration NEXT_START = Duration.ofSeconds(3);
+
+    /** For somebody who is not root, and whom the guard's socket does not let in. */
+    static final String NEEDS_LEAVE =
+            "lull needs root, unless root names you in " + PolicyFile.DEFAULT.path();
 
     private static final long IDLE_SECONDS = 60;
     private static final Path DEVICE_NULL = Path.of("/dev/null");
@@ -135,7 +140,7 @@ final class GuardDoor {
             }
             Trouble trouble = Trouble.of("connect to", e);
             throw errno.equals(Errno.EACCES) || errno.equals(Errno.EPERM)
-                    ? new NotPermittedException(trouble.hint("lull needs root"))
+                    ? new NotPermittedException(trouble.hint(NEEDS_LEAVE))
                     : new GuardUnreachableException(trouble);
         }
     }
@@ -205,7 +210,10 @@ final class GuardDoor {
         if (kernel.effectiveUser() != 0) {
             throw new NotPermittedException(
                     Trouble.of("start", "the guard does not run, and only root can start it")
-                            .hint("lull needs root: freezing takes CAP_SYS_ADMIN"));
+                            .hint(
+                                    "lull needs root; whom "
+                                            + PolicyFile.DEFAULT.path()
+                                            + " names needs a guard that runs, best as a service: see docs/service.md"));
         }
         List<String> command = Jvm.guardCommand(IDLE_SECONDS);
         List<Descriptor> ends = kernel.socketPair("guard's start-up");

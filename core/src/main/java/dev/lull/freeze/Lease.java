@@ -63,7 +63,7 @@ public final class Lease implements AutoCloseable {
     }
 
     /**
-     * Sets the deadline to now and {@code timeout}: more than zero, at most {@link dev.lull.lease.Timeouts#MAX}.
+     * Sets the deadline to now and {@code timeout}: more than zero, at most what the guard's policy allows.
      *
      * @throws InvalidRequestException if {@code timeout} is out of range
      * @throws NotHeldException if the lease has ended: what was made under it must be thrown away

@@ -1,6 +1,8 @@
 package dev.lull.freeze;
 
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
+import dev.lull.linux.Errno;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
@@ -98,6 +100,17 @@ final class OwnFiles {
         }
     }
 
+    /** proc_pid_maps(5): the device is in hexadecimal. */
+    private static Optional<FreezeSet.Member> memberOf(
+            Map<Long, FreezeSet.Member> byMount, String device) {
+        String[] parts = device.split(":", 2);
+        DeviceNumber number =
+                new DeviceNumber(Integer.parseInt(parts[0], 16), Integer.parseInt(parts[1], 16));
+        return byMount.values().stream()
+                .filter(member -> member.device().equals(number))
+                .findFirst();
+    }
+
     /** proc_pid_fdinfo(5): "flags" in octal. */
     private static boolean writable(int number) throws IOException {
         try {
@@ -139,8 +152,16 @@ final class OwnFiles {
                 if (member.isPresent()) {
                     written.add("the mapping of " + fields[5] + " on " + member.get().path());
                 }
-            } catch (KernelException unmappedMeanwhile) {
-                continue;
+            } catch (KernelException e) {
+                // map_files is for root (fs/proc/base.c); else by the superblock's number, which
+                // the line has (fs/proc/task_mmu.c).
+                Optional<FreezeSet.Member> member =
+                        e.errno().equals(Errno.EPERM) || e.errno().equals(Errno.EACCES)
+                                ? memberOf(byMount, fields[3])
+                                : Optional.empty();
+                if (member.isPresent()) {
+                    written.add("the mapping of " + fields[5] + " on " + member.get().path());
+                }
             }
         }
         return written;

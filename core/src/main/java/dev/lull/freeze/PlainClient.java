@@ -64,7 +64,7 @@ public final class PlainClient implements AutoCloseable {
                                         "cannot connect to " + socket + ": " + Errno.EACCES)
                                 .errno(Errno.EACCES.name())
                                 .because(e)
-                                .hint("lull needs root"));
+                                .hint(GuardDoor.NEEDS_LEAVE));
             }
             throw new GuardUnreachableException(
                     Trouble.of("connect to", "cannot connect to " + socket + ": " + e.getMessage())

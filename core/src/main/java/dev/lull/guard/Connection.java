@@ -11,46 +11,81 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
-/** One client's connection. Belongs to the guard's loop. */
+/**
+ * One client's connection. Belongs to the guard's loop.
+ *
+ * <p>It keeps little of what a client sends: no more is read while one that was read has not been served, while its replies
+ * are not taken, or while too many of its calls are unanswered.
+ */
 final class Connection {
     /** A client that does not read its replies is dropped when this many bytes wait for it. */
     private static final int MAX_WAITING = 2 << 20;
 
     private static final int MAX_DESCRIPTORS = 2 * Wire.MAX_PATHS;
 
+    /** Calls that are answered when something is done, such as Wait: each is remembered until then. */
+    private static final int MAX_UNANSWERED = 16;
+
+    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
     private final Kernel kernel;
     private final Descriptor socket;
-    private final Peer peer;
+    private final Caller caller;
     private final Frames frames = new Frames(Wire.MAX_MESSAGE);
-    private final ByteBuffer incoming = ByteBuffer.allocate(16 * 1024);
     private final List<Descriptor> received = new ArrayList<>();
     private final Deque<ByteBuffer> outgoing = new ArrayDeque<>();
+    private ByteBuffer unserved = NOTHING;
     private int waiting;
+    private int unanswered;
     private boolean closing;
     private boolean closed;
 
-    Connection(Kernel kernel, Descriptor socket, Peer peer) {
+    Connection(Kernel kernel, Descriptor socket, Caller caller) {
         this.kernel = kernel;
         this.socket = socket;
-        this.peer = peer;
+        this.caller = caller;
     }
 
     Descriptor socket() {
         return socket;
     }
 
+    Caller caller() {
+        return caller;
+    }
+
     Peer peer() {
-        return peer;
+        return caller.peer();
     }
 
     boolean closed() {
         return closed;
     }
 
-    /** Whether what it says is still of interest. */
+    /** Whether what it says is of interest now. */
     boolean listening() {
-        return !closing;
+        return mayBeServed() && !unserved.hasRemaining();
+    }
+
+    /** Whether a call of its may be served that has been read already. */
+    boolean hasUnserved() {
+        return mayBeServed() && unserved.hasRemaining();
+    }
+
+    private boolean mayBeServed() {
+        return !closing && !closed && outgoing.isEmpty() && unanswered < MAX_UNANSWERED;
+    }
+
+    /** Bytes that are kept here for it. */
+    long bytesKept() {
+        return (long) frames.kept() + unserved.capacity() + waiting;
+    }
+
+    /** Descriptors that came and that no call has taken. */
+    long descriptorsKept() {
+        return received.size();
     }
 
     boolean hasOutput() {
@@ -58,18 +93,19 @@ final class Connection {
     }
 
     /**
-     * Reads what has come, and adds each whole message to {@code messages}.
+     * Reads what has come, to be taken by {@link #next}.
      *
+     * @param room what to read into, for all connections
      * @return false if the client is gone
      * @throws WireException if it talks nonsense; it cannot be understood from here on
      */
-    boolean read(List<byte[]> messages) throws WireException {
-        if (closing) {
+    boolean read(ByteBuffer room) throws WireException {
+        if (!listening()) {
             return true;
         }
-        incoming.clear();
+        room.clear();
         try {
-            int count = kernel.receive(socket, incoming, received);
+            int count = kernel.receive(socket, room, received);
             if (count < 0) {
                 return false;
             }
@@ -82,13 +118,35 @@ final class Connection {
         if (received.size() > MAX_DESCRIPTORS) {
             throw new WireException("descriptors that no call asked for");
         }
-        incoming.flip();
-        byte[] message = frames.next(incoming);
-        while (message != null) {
-            messages.add(message);
-            message = frames.next(incoming);
-        }
+        room.flip();
+        unserved = ByteBuffer.wrap(new byte[room.remaining()]).put(room).flip();
         return true;
+    }
+
+    /**
+     * Takes the next whole call, if one has been read and may be served now.
+     *
+     * @throws WireException if it is too long
+     */
+    byte @Nullable [] next() throws WireException {
+        if (!hasUnserved()) {
+            return null;
+        }
+        byte[] call = frames.next(unserved);
+        if (!unserved.hasRemaining()) {
+            unserved = NOTHING;
+        }
+        if (call != null) {
+            unanswered++;
+        }
+        return call;
+    }
+
+    /** Closes the descriptors that came for a call that is not made. */
+    void dropDescriptors() {
+        List<Descriptor> dropped = new ArrayList<>(received);
+        received.clear();
+        close(dropped);
     }
 
     /** Takes the descriptors that came; empty unless there are just so many: left over, they would shift the next call. */
@@ -107,6 +165,7 @@ final class Connection {
         if (closed) {
             return;
         }
+        unanswered--;
         byte[] bytes = Wire.encode(reply);
         waiting += bytes.length;
         outgoing.add(ByteBuffer.wrap(bytes));
@@ -150,10 +209,16 @@ final class Connection {
     void close() {
         closed = true;
         outgoing.clear();
+        waiting = 0;
+        unserved = NOTHING;
         List<Descriptor> all = new ArrayList<>(received);
         received.clear();
         all.add(socket);
-        for (Descriptor descriptor : all) {
+        close(all);
+    }
+
+    private static void close(List<Descriptor> descriptors) {
+        for (Descriptor descriptor : descriptors) {
             try {
                 descriptor.close();
             } catch (KernelException e) {

@@ -48,7 +48,16 @@ public final class Frames {
         received.get(message, length, arrived);
         received.get();
         length = 0;
+        if (pending.length > FIRST_CAPACITY) {
+            // A long one is rare.
+            pending = new byte[0];
+        }
         return message;
+    }
+
+    /** Bytes of memory that it keeps. */
+    int kept() {
+        return pending.length;
     }
 
     /** Whether a message has begun and not ended: at the end of the stream this means that it was cut short. */

@@ -140,7 +140,15 @@ public final class Guard {
             List<String> warnings)
             throws IOException {
         try (GuardLoop loop =
-                new GuardLoop(kernel, run, expedite, supervisor, listener, idle, warnings)) {
+                new GuardLoop(
+                        kernel,
+                        run,
+                        expedite,
+                        supervisor,
+                        listener,
+                        PolicyFile.DEFAULT,
+                        idle,
+                        warnings)) {
             loop.warmUp();
             say("ready");
             System.out.close();

@@ -10,18 +10,21 @@ import dev.lull.linux.Mount;
 import dev.lull.linux.Peer;
 import dev.lull.linux.PollInterest;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * The guard's one loop: clients, companions, notes from threads, and time. Nothing in it may block: it polls, it reads
  * and writes sockets that never wait, and it writes small files on tmpfs.
  */
 final class GuardLoop implements AutoCloseable {
-    private static final int MAX_CONNECTIONS = 512;
+    /** Between two looks at the clock: whoever connects without end must not keep the loop from its deadlines. */
+    private static final int ACCEPTED_AT_ONCE = 32;
 
     /** How often holders and companions are looked at while something can be frozen. */
     private static final Duration LOOK = Duration.ofMillis(100);
@@ -38,6 +41,9 @@ final class GuardLoop implements AutoCloseable {
     private final Mailbox mailbox;
     private final Companions companions;
     private final Leases leases;
+    private final Admission admission = new Admission();
+    private final PolicyWatch policy;
+    private final ByteBuffer incoming = ByteBuffer.allocate(16 * 1024);
     private final List<Connection> connections = new ArrayList<>();
     private final long upSince;
     private long lastBusy;
@@ -51,6 +57,7 @@ final class GuardLoop implements AutoCloseable {
             Expedite expedite,
             Supervisor supervisor,
             Descriptor listener,
+            PolicyFile policy,
             Duration idle,
             List<String> warnings)
             throws KernelException {
@@ -64,7 +71,8 @@ final class GuardLoop implements AutoCloseable {
                 .ifPresent(why -> this.warnings.add("freezes are not expedited: " + why));
         this.mailbox = new Mailbox(kernel);
         this.companions = new Companions(kernel, mailbox, run.path());
-        this.leases = new Leases(kernel, mailbox, run, companions, expedite);
+        this.leases = new Leases(kernel, mailbox, run, companions, expedite, admission);
+        this.policy = PolicyWatch.start(policy, mailbox);
         this.upSince = kernel.bootNanos();
         this.lastBusy = upSince;
     }
@@ -83,7 +91,7 @@ final class GuardLoop implements AutoCloseable {
             lastLook = kernel.bootNanos();
         }
         kernel.thread(kernel.processId(), kernel.processId());
-        Reply status = status(kernel.bootNanos());
+        Reply status = status(new Caller(new Peer(0, 0, 0), Set.of(), true), kernel.bootNanos());
         Wire.encode(status);
         Wire.encode(Reply.Failure.of(Reply.Failure.Kind.NOT_HELD, "warm", "up"));
     }
@@ -107,7 +115,8 @@ final class GuardLoop implements AutoCloseable {
 
     /** Also when stopping: somebody must be able to thaw the leases that it waits for. */
     private boolean accepting() {
-        return connections.size() < MAX_CONNECTIONS && kernel.bootNanos() - acceptAgainAt >= 0;
+        return connections.size() < Admission.MAX_CONNECTIONS
+                && kernel.bootNanos() - acceptAgainAt >= 0;
     }
 
     private List<PollInterest> interests() {
@@ -141,7 +150,7 @@ final class GuardLoop implements AutoCloseable {
         List<Connection> before = List.copyOf(connections);
         for (int i = 0; i < before.size(); i++) {
             int events = ready[i + 2];
-            if (events != 0) {
+            if (events != 0 || before.get(i).hasUnserved()) {
                 serve(before.get(i), events);
             }
         }
@@ -170,12 +179,25 @@ final class GuardLoop implements AutoCloseable {
                     companions.started(started, leases::sentryReplaced);
             case Note.ForeignThawReturned foreign -> foreignThawReturned(foreign);
             case Note.Identified identified -> identified(identified);
+            case Note.PolicyRead read -> goBy(read.loaded());
             default -> leases.noted(note);
         }
     }
 
+    private void goBy(PolicyFile.Loaded loaded) {
+        admission.goBy(loaded);
+        try {
+            run.openSocket(admission.opensToOthers());
+        } catch (IOException e) {
+            warnings.add("cannot let others than root connect: " + e);
+        }
+    }
+
     private void accept() {
-        while (connections.size() < MAX_CONNECTIONS) {
+        for (int i = 0; i < ACCEPTED_AT_ONCE; i++) {
+            if (connections.size() >= Admission.MAX_CONNECTIONS) {
+                return;
+            }
             try {
                 admit(kernel.accept(listener));
             } catch (KernelException e) {
@@ -189,21 +211,15 @@ final class GuardLoop implements AutoCloseable {
     }
 
     private void admit(Descriptor socket) throws KernelException {
-        Peer peer;
+        Caller caller;
         try {
-            peer = kernel.peer(socket);
+            caller = Caller.of(kernel, socket);
         } catch (KernelException e) {
             socket.close();
             return;
         }
-        Connection connection = new Connection(kernel, socket, peer);
-        if (peer.uid() != 0 && peer.uid() != kernel.effectiveUser()) {
-            connection.replyAndClose(
-                    Reply.Failure.of(
-                            Reply.Failure.Kind.NOT_PERMITTED,
-                            "user " + peer.uid() + " may not hold leases",
-                            "be root"));
-        }
+        Connection connection = new Connection(kernel, socket, caller);
+        admission.refuses(caller, connections).ifPresent(connection::replyAndClose);
         if (!connection.closed()) {
             connections.add(connection);
         }
@@ -214,15 +230,20 @@ final class GuardLoop implements AutoCloseable {
         if ((events & PollInterest.OUT) != 0) {
             connection.flush();
         }
-        if (connection.closed() || (events & ~PollInterest.OUT) == 0) {
-            dropIfClosed(connection);
-            return;
-        }
-        List<byte[]> messages = new ArrayList<>(1);
         boolean open = true;
         try {
-            open = connection.read(messages);
-            for (byte[] message : messages) {
+            if ((events & ~PollInterest.OUT) != 0 && !connection.closed()) {
+                if (connection.listening()) {
+                    open = connection.read(incoming);
+                    admission.requireRoom(connection, connections);
+                } else if (!connection.hasUnserved()) {
+                    // Hung up, and nothing that it has said can be served.
+                    open = false;
+                }
+            }
+            // One for each turn: whoever calls without end waits for the others, and for the clock.
+            byte[] message = connection.next();
+            if (message != null) {
                 serve(connection, message);
             }
         } catch (WireException e) {
@@ -259,6 +280,17 @@ final class GuardLoop implements AutoCloseable {
 
     private void answer(Connection connection, Request request) throws IOException, WireException {
         long now = kernel.bootNanos();
+        Caller caller = connection.caller();
+        Optional<Reply.Failure> refusal =
+                admission
+                        .refuses(caller, request)
+                        .or(() -> request.named().flatMap(id -> leases.refuses(caller, id)));
+        if (refusal.isPresent()) {
+            // What came with the call would be taken for that of the next one.
+            connection.dropDescriptors();
+            connection.reply(refusal.get());
+            return;
+        }
         switch (request) {
             case Request.Arm arm -> {
                 if (stopping) {
@@ -275,7 +307,7 @@ final class GuardLoop implements AutoCloseable {
             case Request.Extend extend -> leases.extend(connection, extend, now);
             case Request.Release release -> leases.release(connection, release.lease(), now);
             case Request.Thaw thaw -> thaw(connection, thaw, now);
-            case Request.Status _ -> connection.reply(status(now));
+            case Request.Status _ -> connection.reply(status(connection.caller(), now));
             case Request.History history ->
                     connection.reply(new Reply.Ended(newest(history.limit())));
             case Request.Wait wait -> leases.await(connection, wait.lease(), now);
@@ -399,8 +431,9 @@ final class GuardLoop implements AutoCloseable {
                                 Optional.empty()));
     }
 
-    private Reply status(long now) {
+    private Reply status(Caller caller, long now) {
         List<String> told = new ArrayList<>(warnings);
+        admission.trouble().ifPresent(told::add);
         told.addAll(companions.troubles());
         told.addAll(leases.troubles());
         supervisor.trouble().ifPresent(told::add);
@@ -412,8 +445,9 @@ final class GuardLoop implements AutoCloseable {
                 companions.canaryPid(),
                 upSince,
                 now,
-                leases.views(now),
-                told);
+                leases.views(caller, now),
+                // What concerns the machine is for its administrator.
+                caller.root() ? told : List.of());
     }
 
     /** Looks for holders that died without closing anything, and companions that cannot be relied on. */
@@ -437,6 +471,9 @@ final class GuardLoop implements AutoCloseable {
     }
 
     private Duration untilNext(long now) {
+        if (connections.stream().anyMatch(Connection::hasUnserved)) {
+            return Duration.ZERO;
+        }
         OptionalLong next = leases.nextTick();
         long left =
                 leases.isEmpty() ? Math.max(idle.toNanos() - (now - lastBusy), 0) : LOOK.toNanos();
@@ -453,6 +490,7 @@ final class GuardLoop implements AutoCloseable {
 
     @Override
     public void close() throws KernelException {
+        policy.close();
         for (Connection connection : connections) {
             connection.close();
         }

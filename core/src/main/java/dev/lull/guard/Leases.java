@@ -32,8 +32,6 @@ import java.util.concurrent.atomic.AtomicInteger;
  * to the guard's loop.
  */
 final class Leases {
-    private static final int MAX_LEASES = 256;
-
     /** How long everything but the pre-sync may take in arming. */
     private static final Duration ARMING = Duration.ofSeconds(20);
 
@@ -64,6 +62,7 @@ final class Leases {
     private final RunDirectory run;
     private final Companions companions;
     private final Expedite expedite;
+    private final Admission admission;
     private final Preparation preparation;
     private final SecureRandom random = new SecureRandom();
     private final AtomicInteger slots = new AtomicInteger();
@@ -84,7 +83,8 @@ final class Leases {
             Mailbox mailbox,
             RunDirectory run,
             Companions companions,
-            Expedite expedite)
+            Expedite expedite,
+            Admission admission)
             throws KernelException {
         this.guardStart =
                 kernel.thread(kernel.processId(), kernel.processId())
@@ -94,6 +94,7 @@ final class Leases {
         this.run = run;
         this.companions = companions;
         this.expedite = expedite;
+        this.admission = admission;
         this.ended = new EndedLeases(run);
         this.preparation = new Preparation(kernel, mailbox, slots);
     }
@@ -111,10 +112,13 @@ final class Leases {
         return Collections.unmodifiableSet(troubles);
     }
 
-    List<LeaseView> views(long now) {
+    /** Those that somebody may see: his own, and root all. */
+    List<LeaseView> views(Caller caller, long now) {
         List<LeaseView> views = new ArrayList<>();
         for (LiveLease lease : live.values()) {
-            views.add(lease.view(now));
+            if (caller.mayAct(lease.holder().uid())) {
+                views.add(lease.view(now));
+            }
         }
         return views;
     }
@@ -127,19 +131,25 @@ final class Leases {
         if (directories.isEmpty()) {
             throw new WireException("one descriptor per path must come with the call");
         }
-        Optional<Failure> refusal = refusal(arm);
+        Optional<Failure> refusal = refusal(connection.caller(), arm);
         if (refusal.isPresent()) {
             closeAll(directories.get());
             connection.reply(refusal.get());
             return;
         }
         LiveLease lease =
-                new LiveLease(newId(), ++serials, arm, connection.peer(), connection, now);
+                new LiveLease(
+                        newId(),
+                        ++serials,
+                        arm,
+                        admission.permit(connection.caller()),
+                        connection,
+                        now);
         live.put(lease.id(), lease);
         preparation.start(lease, directories.get());
     }
 
-    private Optional<Failure> refusal(Request.Arm arm) {
+    private Optional<Failure> refusal(Caller caller, Request.Arm arm) {
         if (arm.protocol() != Wire.PROTOCOL) {
             return Optional.of(Refusals.otherVersion(arm.protocol()));
         }
@@ -151,11 +161,7 @@ final class Leases {
         if (outOfRange.isPresent()) {
             return outOfRange;
         }
-        if (live.size() >= MAX_LEASES) {
-            return Optional.of(
-                    Failure.of(Failure.Kind.FAILED, "too many leases", "lull status shows them"));
-        }
-        return Optional.empty();
+        return admission.refuses(caller, arm, live.values());
     }
 
     void freeze(Connection connection, String id, long now) throws IOException {
@@ -210,18 +216,12 @@ final class Leases {
             connection.reply(notHeld(lease, now));
             return;
         }
-        if (!mayAct(connection, lease)) {
-            connection.reply(
-                    Failure.of(
-                            Failure.Kind.NOT_PERMITTED,
-                            "lease " + lease.id() + " belongs to user " + lease.holder().uid(),
-                            ""));
-            return;
-        }
-        Optional<Failure> outOfRange =
-                extend.timeout().flatMap(t -> Refusals.outOfRange(() -> Timeouts.of(t)));
-        if (outOfRange.isPresent()) {
-            connection.reply(outOfRange.get());
+        Optional<Failure> refusal =
+                extend.timeout()
+                        .flatMap(t -> Refusals.outOfRange(() -> Timeouts.of(t)))
+                        .or(() -> lease.refusesExtension(extend.timeout(), now));
+        if (refusal.isPresent()) {
+            connection.reply(refusal.get());
             return;
         }
         step(lease, new LeaseEvent.Extend(extend.timeout()), now);
@@ -318,6 +318,10 @@ final class Leases {
     boolean thawOn(Connection connection, DeviceNumber device, long now) throws KernelException {
         for (LiveLease lease : List.copyOf(live.values())) {
             if (lease.members().stream().anyMatch(m -> m.filesystem().device().equals(device))) {
+                if (!mayAct(connection, lease)) {
+                    connection.reply(Refusals.belongsTo(lease.holder().uid(), lease.id()));
+                    return true;
+                }
                 awaitEnd(lease, connection, now);
                 thawByName(lease, connection, now);
                 return true;
@@ -351,7 +355,20 @@ final class Leases {
     }
 
     private boolean mayAct(Connection connection, LiveLease lease) {
-        return connection.peer().uid() == 0 || connection.peer().uid() == lease.holder().uid();
+        return connection.caller().mayAct(lease.holder().uid());
+    }
+
+    /** Whether a lease, of now or of the past, is somebody else's. */
+    Optional<Failure> refuses(Caller caller, String id) {
+        if (caller.root()) {
+            return Optional.empty();
+        }
+        LiveLease lease = live.get(id);
+        Optional<Integer> owner =
+                lease == null
+                        ? ended.find(id).map(LeaseView::uid)
+                        : Optional.of(lease.holder().uid());
+        return owner.filter(uid -> !caller.mayAct(uid)).map(uid -> Refusals.belongsTo(uid, id));
     }
 
     // ---- what threads tell
@@ -378,7 +395,10 @@ final class Leases {
                                     n.lease().members().indexOf(n.member()), n.errno()),
                             now);
             case Note.Closed n -> finish(n.lease(), now);
-            case Note.ForeignThawReturned _, Note.CompanionStarted _, Note.Identified _ ->
+            case Note.ForeignThawReturned _,
+                    Note.CompanionStarted _,
+                    Note.Identified _,
+                    Note.PolicyRead _ ->
                     throw new IllegalStateException("not about a lease");
         }
     }
@@ -416,7 +436,7 @@ final class Leases {
             note.members().forEach(Member::end);
             return;
         }
-        lease.prepared(note.members());
+        lease.prepared(note.members(), note.max());
         note.members().forEach(Member::start);
         Optional<LiveLease> other = holderOf(lease);
         if (other.isPresent()) {

@@ -7,6 +7,7 @@ import dev.lull.lease.Terms;
 import dev.lull.lease.Timeouts;
 import dev.lull.lease.Transition;
 import dev.lull.linux.Peer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -18,11 +19,12 @@ final class LiveLease {
     private final String id;
     private final long serial;
     private final Request.Arm request;
-    private final Peer holder;
+    private final Permit permit;
     private final long beganAt = System.currentTimeMillis();
     private final long beganNanos;
     private List<Member> members = List.of();
     private @Nullable Terms terms;
+    private Optional<Duration> max = Optional.empty();
     private LeaseState state = new LeaseState.Armed();
     private long endedAt;
 
@@ -56,13 +58,13 @@ final class LiveLease {
             String id,
             long serial,
             Request.Arm request,
-            Peer holder,
+            Permit permit,
             Connection connection,
             long now) {
         this.id = id;
         this.serial = serial;
         this.request = request;
-        this.holder = holder;
+        this.permit = permit;
         this.connection = connection;
         this.awaitingArmed = connection;
         this.beganNanos = now;
@@ -82,7 +84,11 @@ final class LiveLease {
     }
 
     Peer holder() {
-        return holder;
+        return permit.caller().peer();
+    }
+
+    Permit permit() {
+        return permit;
     }
 
     long beganNanos() {
@@ -97,7 +103,11 @@ final class LiveLease {
         return state;
     }
 
-    void prepared(List<Member> prepared) {
+    /**
+     * @param longest from {@link Permit#forAll}
+     */
+    void prepared(List<Member> prepared, Optional<Duration> longest) {
+        max = longest;
         members = List.copyOf(prepared);
         List<Terms.Member> told = new ArrayList<>();
         for (Member member : members) {
@@ -182,8 +192,8 @@ final class LiveLease {
                 reason(),
                 request.attached(),
                 request.program(),
-                holder.pid(),
-                holder.uid(),
+                holder().pid(),
+                holder().uid(),
                 request.within().toMillis(),
                 request.timeout().isPresent()
                         ? OptionalLong.of(request.timeout().get().toMillis())
@@ -193,6 +203,26 @@ final class LiveLease {
                 ended() ? OptionalLong.of(endedAt) : OptionalLong.empty(),
                 window(),
                 views);
+    }
+
+    /**
+     * Whether it may not be held so much longer.
+     *
+     * @param timeout from now; the lease's own if there is none
+     */
+    Optional<Reply.Failure> refusesExtension(Optional<Duration> timeout, long now) {
+        Optional<Duration> asked = timeout.or(request::timeout);
+        if (asked.isEmpty()) {
+            // Root's, without a limit.
+            return Optional.empty();
+        }
+        long frozenSince =
+                members.stream()
+                        .mapToLong(Member::freezeCalled)
+                        .filter(called -> called != 0)
+                        .min()
+                        .orElse(now);
+        return permit.refusesExtension(id, max, frozenSince, now, asked.get());
     }
 
     private OptionalLong window() {

@@ -3,13 +3,15 @@ package dev.lull.guard;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /** What a thread that may block tells the guard's loop, which may not. */
 sealed interface Note {
-    /** The lease's members are known, in freezing order. */
-    record Prepared(LiveLease lease, List<Member> members) implements Note {}
+    /** The lease's members are known, in freezing order, and for how long they may be frozen in all. */
+    record Prepared(LiveLease lease, List<Member> members, Optional<Duration> max)
+            implements Note {}
 
     /** It cannot be prepared; the descriptors are closed. */
     record Unprepared(LiveLease lease, Reply.Failure failure) implements Note {}
@@ -41,6 +43,9 @@ sealed interface Note {
     /** A thaw that somebody asked for by name, of a filesystem that no lease holds, returned. */
     record ForeignThawReturned(Connection connection, String path, Optional<Errno> errno)
             implements Note {}
+
+    /** What the policy's file says by now. */
+    record PolicyRead(PolicyFile.Loaded loaded) implements Note {}
 
     /** A companion process was started, or could not be. */
     record CompanionStarted(String name, Optional<Companion> companion, String trouble)

@@ -8,7 +8,9 @@ import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
+import dev.lull.linux.MountTree;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -43,7 +45,11 @@ final class Preparation {
     }
 
     private record Found(
-            String path, Descriptor directory, Filesystem filesystem, BlockStack stack) {}
+            String path, Descriptor directory, Filesystem filesystem, BlockStack stack) {
+        Permit.Subject subject() {
+            return new Permit.Subject(path, filesystem.device());
+        }
+    }
 
     private void run(LiveLease lease, List<Descriptor> directories) {
         try {
@@ -52,7 +58,17 @@ final class Preparation {
                             lease.request().paths(),
                             directories,
                             mountsOf(kernel, lease.holder().pid()));
-            mailbox.post(new Note.Prepared(lease, members(lease, found)));
+            Optional<Duration> max =
+                    lease.permit()
+                            .forAll(
+                                    found.stream().map(Found::subject).toList(),
+                                    // Not the client's table, which he can have made.
+                                    new MountTree(kernel.mounts()),
+                                    lease.request());
+            mailbox.post(new Note.Prepared(lease, members(lease, found), max));
+        } catch (Permit.Refused e) {
+            close(directories);
+            mailbox.post(new Note.Unprepared(lease, e.failure()));
         } catch (KernelException e) {
             close(directories);
             mailbox.post(

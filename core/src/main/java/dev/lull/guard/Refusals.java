@@ -39,6 +39,13 @@ final class Refusals {
                 Failure.Kind.NO_SUCH_LEASE, "no such lease: " + id, "lull status lists the leases");
     }
 
+    /** For somebody who is not root, and not that user. */
+    static Failure belongsTo(int user, String lease) {
+        return Permit.notPermitted(
+                "lease " + lease + " belongs to user " + Integer.toUnsignedString(user),
+                "lull status shows your own leases");
+    }
+
     /** The path's filesystem belongs to another lease. */
     static Failure heldBy(LiveLease other, String path) {
         return new Failure(

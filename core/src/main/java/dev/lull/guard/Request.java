@@ -54,6 +54,18 @@ public sealed interface Request {
     record Thaw(Optional<String> lease, Optional<String> path, boolean all, boolean foreign)
             implements Request {}
 
+    /** The lease that it is about, if it names one. */
+    default Optional<String> named() {
+        return switch (this) {
+            case Freeze freeze -> Optional.of(freeze.lease());
+            case Extend extend -> Optional.of(extend.lease());
+            case Release release -> Optional.of(release.lease());
+            case Wait wait -> Optional.of(wait.lease());
+            case Thaw thaw -> thaw.lease();
+            case Arm _, Status _, History _, Stop _ -> Optional.empty();
+        };
+    }
+
     /** The guard and its leases. */
     record Status() implements Request {}
 

@@ -54,6 +54,22 @@ public final class RunDirectory {
         return directory.resolve("guard.sock");
     }
 
+    /**
+     * Lets others than root connect to the socket, or not. What they may do then is another question.
+     *
+     * @throws IOException if it cannot be changed; a socket that is not there is let be
+     */
+    void openSocket(boolean toOthers) throws IOException {
+        try {
+            Files.setPosixFilePermissions(
+                    socket(),
+                    PosixFilePermissions.fromString(toOthers ? "rw-rw-rw-" : "rw-------"));
+        } catch (NoSuchFileException e) {
+            // Taken away while we run: nobody can connect at all.
+            return;
+        }
+    }
+
     private Path lockFile() {
         return directory.resolve("lock");
     }

@@ -15,8 +15,14 @@ public record Timeouts(Duration within, Optional<Duration> timeout) {
     public static final Duration DEFAULT_WITHIN = Duration.ofSeconds(10);
     public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
 
-    /** The most that either limit may be. Below the kernel's 120 s hung-task report times a few, never "for ever". */
-    public static final Duration MAX = Duration.ofMinutes(5);
+    /**
+     * The most that the guard grants for either limit, unless its policy says otherwise: a few times the 120 s after which
+     * the kernel reports a hung task.
+     */
+    public static final Duration USUAL_MAX = Duration.ofMinutes(5);
+
+    /** The most that either limit may be, and a policy can grant. */
+    public static final Duration MAX = Duration.ofHours(24);
 
     public static final Timeouts DEFAULT =
             new Timeouts(DEFAULT_WITHIN, Optional.of(DEFAULT_TIMEOUT));

@@ -7,11 +7,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -88,6 +90,11 @@ public final class LinuxKernel implements Kernel {
     private static final int SO_TYPE = 3;
     private static final int SO_PEERCRED = 17;
     private static final int SO_ACCEPTCONN = 30;
+    private static final int SO_PEERGROUPS = 59;
+
+    /** Room for as many at first. */
+    private static final int USUAL_GROUPS = 64;
+
     private static final int SO_DOMAIN = 39;
     private static final int SO_PEERPIDFD = 77;
     private static final int EFD_NONBLOCK_CLOEXEC = Abi.O_NONBLOCK | Abi.O_CLOEXEC;
@@ -901,6 +908,29 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public Set<Integer> peerGroups(Descriptor socket) throws KernelException {
+        int room = 4 * USUAL_GROUPS;
+        while (true) {
+            Scratch scratch = Scratch.of(room + 16);
+            int groups = scratch.reserve(room);
+            int lengthAt = scratch.reserve(4);
+            long result = socketOption(scratch, socket, SO_PEERGROUPS, groups, room, lengthAt);
+            int length = scratch.getInt(lengthAt);
+            // net/core/sock.c: with too little room it is ERANGE, and the length is what it takes.
+            if (result == -Errno.ERANGE.number() && length > room) {
+                room = length;
+                continue;
+            }
+            check(result, "SO_PEERGROUPS", socket.name());
+            Set<Integer> found = new HashSet<>();
+            for (int at = 0; at < length; at += 4) {
+                found.add(scratch.getInt(groups + at));
+            }
+            return Set.copyOf(found);
+        }
+    }
+
+    @Override
     public Descriptor peerProcess(Descriptor socket) throws KernelException {
         Scratch scratch = Scratch.of();
         int number = scratch.reserve(4);
@@ -914,7 +944,11 @@ public final class LinuxKernel implements Kernel {
 
     private static long socketOption(
             Scratch scratch, Descriptor socket, int option, int value, int length) {
-        int lengthAt = scratch.reserve(4);
+        return socketOption(scratch, socket, option, value, length, scratch.reserve(4));
+    }
+
+    private static long socketOption(
+            Scratch scratch, Descriptor socket, int option, int value, int length, int lengthAt) {
         scratch.putInt(lengthAt, length);
         return SystemCall.call(
                 scratch,

@@ -52,7 +52,7 @@ final class MountInfo {
                     Integer.parseInt(text(fields.get(1))),
                     DeviceNumber.parse(text(fields.get(2))),
                     text(fields.get(3)),
-                    PathBytes.decode(unescape(fields.get(4))),
+                    PathBytes.decode(PathBytes.unescape(fields.get(4))),
                     options(fields.get(5)),
                     text(fields.get(hyphen + 1)),
                     text(fields.get(hyphen + 2)),
@@ -86,7 +86,7 @@ final class MountInfo {
     }
 
     private static String text(byte[] field) {
-        return new String(unescape(field), StandardCharsets.UTF_8);
+        return new String(PathBytes.unescape(field), StandardCharsets.UTF_8);
     }
 
     private static List<String> options(byte[] field) {
@@ -101,33 +101,5 @@ final class MountInfo {
             }
         }
         return List.copyOf(options);
-    }
-
-    private static byte[] unescape(byte[] field) {
-        byte[] plain = new byte[field.length];
-        int length = 0;
-        for (int i = 0; i < field.length; i++) {
-            if (field[i] == '\\' && isOctal(field, i + 1)) {
-                plain[length++] =
-                        (byte)
-                                ((field[i + 1] - '0') << 6
-                                        | (field[i + 2] - '0') << 3
-                                        | (field[i + 3] - '0'));
-                i += 3;
-            } else {
-                plain[length++] = field[i];
-            }
-        }
-        return Arrays.copyOf(plain, length);
-    }
-
-    private static boolean isOctal(byte[] field, int from) {
-        return from + 3 <= field.length
-                && field[from] >= '0'
-                && field[from] <= '3'
-                && field[from + 1] >= '0'
-                && field[from + 1] <= '7'
-                && field[from + 2] >= '0'
-                && field[from + 2] <= '7';
     }
 }

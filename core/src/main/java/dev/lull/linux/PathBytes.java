@@ -11,7 +11,7 @@ import java.util.Arrays;
  * locale's encoding, which loses names that are not text in it (all but ASCII where LANG is unset);
  * a {@code file:} URI keeps every byte.
  */
-final class PathBytes {
+public final class PathBytes {
     private static final Path ROOT = Path.of("/");
     private static final boolean UTF8 = "UTF-8".equals(System.getProperty("sun.jnu.encoding"));
 
@@ -32,6 +32,48 @@ final class PathBytes {
             length--;
         }
         return Arrays.copyOfRange(bytes, absolute ? 0 : 1, length);
+    }
+
+    /** Undoes the three octal digits after a backslash with which tables such as fstab(5) and mountinfo write a byte. */
+    static byte[] unescape(byte[] field) {
+        byte[] plain = new byte[field.length];
+        int length = 0;
+        for (int i = 0; i < field.length; i++) {
+            if (field[i] == '\\' && isOctal(field, i + 1)) {
+                plain[length++] =
+                        (byte)
+                                ((field[i + 1] - '0') << 6
+                                        | (field[i + 2] - '0') << 3
+                                        | (field[i + 3] - '0'));
+                i += 3;
+            } else {
+                plain[length++] = field[i];
+            }
+        }
+        return Arrays.copyOf(plain, length);
+    }
+
+    private static boolean isOctal(byte[] field, int from) {
+        return from + 3 <= field.length
+                && field[from] >= '0'
+                && field[from] <= '3'
+                && field[from + 1] >= '0'
+                && field[from + 1] <= '7'
+                && field[from + 2] >= '0'
+                && field[from + 2] <= '7';
+    }
+
+    /**
+     * The path that a field of a table names, as in fstab(5): a space in it is {@code \\040}.
+     *
+     * @throws IllegalArgumentException if it is empty or holds a NUL
+     */
+    public static Path ofField(byte[] field) {
+        byte[] bytes = unescape(field);
+        if (bytes.length == 0) {
+            throw new IllegalArgumentException("an empty path");
+        }
+        return decode(bytes);
     }
 
     /**

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 
 /** Unix sockets with descriptor passing (unix(7)), which the JDK's channels cannot do. All are non-blocking. */
 public interface SocketCalls {
@@ -73,6 +74,9 @@ public interface SocketCalls {
 
     /** SO_PEERCRED: who connected (or made the pair), as of then. */
     Peer peer(Descriptor socket) throws KernelException;
+
+    /** SO_PEERGROUPS (Linux 4.13): the peer's supplementary groups, as of then. */
+    Set<Integer> peerGroups(Descriptor socket) throws KernelException;
 
     /**
      * SO_PEERPIDFD (Linux 6.5), else pidfd_open of the peer's pid, which can by then be another process's.

@@ -45,6 +45,7 @@ public final class FakeKernel implements Kernel {
     private boolean memoryLocked;
     private boolean ioFlusher;
     private int user;
+    private Set<Integer> groups = Set.of();
 
     FakeKernel(FakeProcess process) {
         this.process = process;
@@ -119,6 +120,13 @@ public final class FakeKernel implements Kernel {
         }
     }
 
+    /** The kernel as another process of this machine sees it, whose calls the caller makes. */
+    public FakeKernel another(String name) {
+        synchronized (world) {
+            return world.start(Path.of("/usr/bin/" + name), List.of(name), Map.of()).kernel();
+        }
+    }
+
     /** All processes that were spawned, in order. */
     public List<FakeProcess> spawned() {
         synchronized (world) {
@@ -131,6 +139,22 @@ public final class FakeKernel implements Kernel {
         synchronized (world) {
             user = uid;
         }
+    }
+
+    /** Supplementary groups of this process from now on; none at first. */
+    public void groups(Integer... gids) {
+        synchronized (world) {
+            groups = Set.of(gids);
+        }
+    }
+
+    /** What a socket that this process connects, listens at or makes tells of it, for ever. */
+    Set<Integer> groups() {
+        return groups;
+    }
+
+    int user() {
+        return user;
     }
 
     public boolean isMemoryLocked() {
@@ -1044,8 +1068,16 @@ public final class FakeKernel implements Kernel {
     public Peer peer(Descriptor descriptor) throws KernelException {
         synchronized (world) {
             process.enter();
-            FakeProcess other = socket(descriptor, "SO_PEERCRED").peerProcess;
-            return new Peer(other.pid(), other.kernel().user, other.kernel().user);
+            OpenFile.Socket socket = socket(descriptor, "SO_PEERCRED");
+            return new Peer(socket.peerProcess.pid(), socket.peerUser, socket.peerUser);
+        }
+    }
+
+    @Override
+    public Set<Integer> peerGroups(Descriptor descriptor) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            return socket(descriptor, "SO_PEERGROUPS").peerGroups;
         }
     }
 

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -729,6 +730,14 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     public Peer peer(Descriptor socket) throws KernelException {
         Call call = begin("peer", socket.name());
         Peer result = kernel.peer(socket);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public Set<Integer> peerGroups(Descriptor socket) throws KernelException {
+        Call call = begin("peerGroups", socket.name());
+        Set<Integer> result = kernel.peerGroups(socket);
         call.end();
         return result;
     }

@@ -629,6 +629,7 @@ public abstract class KernelConformance {
         Descriptor server = closing(kernel().accept(listener));
         assertThat(kernel().peer(server).pid()).isEqualTo(kernel().processId());
         assertThat(kernel().peer(server).uid()).isEqualTo(kernel().effectiveUser());
+        assertThat(kernel().peerGroups(server)).doesNotContain(-1);
         try (Descriptor process = kernel().peerProcess(server)) {
             assertThat(kernel().poll(List.of(PollInterest.readable(process)), Duration.ZERO))
                     .containsExactly(0);

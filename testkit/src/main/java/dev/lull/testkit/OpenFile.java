@@ -3,6 +3,7 @@ package dev.lull.testkit;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,6 +52,8 @@ sealed class OpenFile {
         static final int CAPACITY = 212_992;
 
         final FakeProcess peerProcess;
+        final int peerUser;
+        final Set<Integer> peerGroups;
         final Deque<Message> incoming = new ArrayDeque<>();
         @Nullable Socket other;
         boolean closed;
@@ -58,6 +61,8 @@ sealed class OpenFile {
 
         Socket(FakeProcess peerProcess) {
             this.peerProcess = peerProcess;
+            this.peerUser = peerProcess.kernel().user();
+            this.peerGroups = peerProcess.kernel().groups();
         }
 
         int queued() {

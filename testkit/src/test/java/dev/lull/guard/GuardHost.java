@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -126,11 +127,39 @@ final class GuardHost implements AutoCloseable {
                                 expedite,
                                 Supervisor.of(own, Map.of()),
                                 listener,
+                                policyFile(),
                                 Duration.ZERO,
                                 warnings)) {
             loop.warmUp();
             loop.run();
         }
+    }
+
+    /** Of this host's own users: {@code alice} is 1000, {@code bob} 1001, the group {@code backup} 34. */
+    private PolicyFile policyFile() throws IOException {
+        Files.writeString(
+                directory.resolve("passwd"),
+                "alice:x:1000:1000:::\nbob:x:1001:1001:::\nroot:x:0:0:::\n");
+        Files.writeString(directory.resolve("group"), "backup:x:34:\n");
+        return new PolicyFile(
+                directory.resolve("policy"),
+                new Accounts(directory.resolve("passwd"), directory.resolve("group")),
+                (int) Files.getAttribute(directory, "unix:uid"));
+    }
+
+    /** Writes the policy; the guard reads it some seconds later. */
+    void policy(String text) throws IOException {
+        Path fresh = directory.resolve("policy.new");
+        Files.writeString(fresh, text);
+        Files.move(fresh, directory.resolve("policy"), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Another process, of some user; its calls are made by the test. */
+    FakeKernel processOf(int user, Integer... groups) {
+        FakeKernel other = kernel.another("client");
+        other.user(user);
+        other.groups(groups);
+        return other;
     }
 
     /** Ends every process, so that nothing is written to the directory any more. */
@@ -223,13 +252,21 @@ final class GuardHost implements AutoCloseable {
         return End.ofWord(ended(lease).state());
     }
 
-    /** A client in the test's own process. */
+    /** A client, in the test's own process unless said otherwise. */
     final class Client implements AutoCloseable {
+        private final FakeKernel kernel;
         private final Descriptor socket;
         private final Frames frames = new Frames(Wire.MAX_REPLY);
+        private final ByteBuffer received = ByteBuffer.allocate(1 << 16).limit(0);
 
         Client() throws KernelException {
-            socket = kernel.connect(run.socket());
+            this(GuardHost.this.kernel);
+        }
+
+        /** In another process. */
+        Client(FakeKernel kernel) throws KernelException {
+            this.kernel = kernel;
+            this.socket = kernel.connect(run.socket());
         }
 
         Descriptor socket() {
@@ -265,15 +302,20 @@ final class GuardHost implements AutoCloseable {
          * @throws IOException if none will come
          */
         Optional<Reply> heard(Request asked) throws IOException {
-            if (kernel.poll(List.of(PollInterest.readable(socket)), Duration.ZERO)[0] == 0) {
-                return Optional.empty();
-            }
-            ByteBuffer bytes = ByteBuffer.allocate(1 << 16);
-            if (kernel.receive(socket, bytes, new ArrayList<>()) < 0) {
-                throw new IOException("the guard closed the connection");
-            }
             try {
-                byte[] message = frames.next(bytes.flip());
+                byte[] message = frames.next(received);
+                if (message == null) {
+                    if (kernel.poll(List.of(PollInterest.readable(socket)), Duration.ZERO)[0]
+                            == 0) {
+                        return Optional.empty();
+                    }
+                    int count = kernel.receive(socket, received.clear(), new ArrayList<>());
+                    received.flip();
+                    if (count < 0) {
+                        throw new IOException("the guard closed the connection");
+                    }
+                    message = frames.next(received);
+                }
                 return message == null ? Optional.empty() : Optional.of(Wire.reply(message, asked));
             } catch (WireException e) {
                 throw new IOException(e);
@@ -286,11 +328,25 @@ final class GuardHost implements AutoCloseable {
         }
 
         Reply arm(boolean attached, FakeFilesystem... filesystems) throws IOException {
-            return arm(attached, Duration.ofSeconds(10), Duration.ofSeconds(30), filesystems);
+            return arm(attached, Optional.of(Duration.ofSeconds(30)), filesystems);
+        }
+
+        Reply arm(boolean attached, Optional<Duration> timeout, FakeFilesystem... filesystems)
+                throws IOException {
+            return arm(attached, Duration.ofSeconds(10), timeout, filesystems);
         }
 
         Reply arm(
                 boolean attached, Duration within, Duration timeout, FakeFilesystem... filesystems)
+                throws IOException {
+            return arm(attached, within, Optional.of(timeout), filesystems);
+        }
+
+        private Reply arm(
+                boolean attached,
+                Duration within,
+                Optional<Duration> timeout,
+                FakeFilesystem... filesystems)
                 throws IOException {
             List<String> paths = new ArrayList<>();
             Descriptor[] directories = new Descriptor[filesystems.length];
@@ -300,14 +356,7 @@ final class GuardHost implements AutoCloseable {
             }
             Request.Arm arm =
                     new Request.Arm(
-                            Wire.PROTOCOL,
-                            paths,
-                            attached,
-                            within,
-                            Optional.of(timeout),
-                            true,
-                            true,
-                            "test");
+                            Wire.PROTOCOL, paths, attached, within, timeout, true, true, "test");
             Reply reply = call(arm, directories);
             for (Descriptor directory : directories) {
                 directory.close();
