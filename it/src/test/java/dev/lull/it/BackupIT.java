@@ -424,7 +424,7 @@ class BackupIT {
     }
 
     private static String script(String name) {
-        return TestNamespace.sourceTree().resolve("it/src/test/sh").resolve(name).toString();
+        return TestNamespace.script(name).toString();
     }
 
     private String place() {

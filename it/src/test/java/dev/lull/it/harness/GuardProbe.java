@@ -4,12 +4,10 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -38,7 +36,12 @@ public final class GuardProbe {
 
     /** What a guard answers to {@code Status}, as text; empty if there is none. */
     public static Optional<String> status() {
-        return answer(STATUS);
+        return status(SOCKET);
+    }
+
+    /** The same of the guard at a socket elsewhere. */
+    public static Optional<String> status(Path socket) {
+        return answer(socket, STATUS);
     }
 
     /**
@@ -50,20 +53,20 @@ public final class GuardProbe {
         if (TestNamespace.find().isEmpty()) {
             return;
         }
-        answer(STOP);
+        answer(SOCKET, STOP);
         await("the guard has ended")
                 .atMost(PATIENCE)
                 .pollInterval(Duration.ofMillis(50))
                 .until(() -> processes().isEmpty());
     }
 
-    private static Optional<String> answer(String call) {
-        if (!Files.exists(SOCKET)) {
+    private static Optional<String> answer(Path socket, String call) {
+        if (!Files.exists(socket)) {
             return Optional.empty();
         }
         var answer =
                 CompletableFuture.supplyAsync(
-                        () -> ask(call), task -> Thread.ofPlatform().daemon().start(task));
+                        () -> ask(socket, call), task -> Thread.ofPlatform().daemon().start(task));
         try {
             return answer.get(5, TimeUnit.SECONDS);
         } catch (TimeoutException e) {
@@ -77,8 +80,8 @@ public final class GuardProbe {
         }
     }
 
-    private static Optional<String> ask(String call) {
-        try (var channel = SocketChannel.open(UnixDomainSocketAddress.of(SOCKET))) {
+    private static Optional<String> ask(Path socket, String call) {
+        try (var channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
             channel.write(ByteBuffer.wrap((call + "\0").getBytes(StandardCharsets.UTF_8)));
             var answer = new ByteArrayOutputStream();
             var buffer = ByteBuffer.allocate(4096);
@@ -110,10 +113,15 @@ public final class GuardProbe {
 
     /** Waits until there is a guard with a sentry and a canary. */
     public static Pids pids() {
+        return pids(SOCKET);
+    }
+
+    /** The same of the guard at a socket elsewhere. */
+    public static Pids pids(Path socket) {
         return await("a guard with its sentry and canary")
                 .atMost(PATIENCE)
                 .pollInterval(Duration.ofMillis(20))
-                .until(() -> status().flatMap(GuardProbe::pidsIn), Optional::isPresent)
+                .until(() -> status(socket).flatMap(GuardProbe::pidsIn), Optional::isPresent)
                 .orElseThrow();
     }
 
@@ -134,7 +142,13 @@ public final class GuardProbe {
 
     /** Whether the guard, if there is one, has a lease that has not ended. */
     public static boolean hasLeases() {
-        return status().filter(text -> !text.matches("(?s).*\"leases\":\\s*\\[\\s*].*"))
+        return hasLeases(SOCKET);
+    }
+
+    /** The same of the guard at a socket elsewhere. */
+    public static boolean hasLeases(Path socket) {
+        return status(socket)
+                .filter(text -> !text.matches("(?s).*\"leases\":\\s*\\[\\s*].*"))
                 .isPresent();
     }
 
@@ -143,38 +157,20 @@ public final class GuardProbe {
      * package.
      */
     public static List<Long> processes() {
-        var found = new ArrayList<Long>();
-        try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
-            for (Path process : all) {
-                long pid = Long.parseLong(process.getFileName().toString());
-                if (isInOurNamespace(process) && commandLine(process).contains("dev.lull.guard.")) {
-                    found.add(pid);
-                }
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return List.copyOf(found);
-    }
-
-    private static boolean isInOurNamespace(Path process) {
-        try {
-            return Files.readSymbolicLink(process.resolve("ns/mnt"))
-                    .equals(Files.readSymbolicLink(Path.of("/proc/self/ns/mnt")));
-        } catch (IOException e) {
-            return false;
-        }
+        return Processes.inMountNamespaceOf("self").stream()
+                .filter(pid -> commandLine(pid).contains("dev.lull.guard."))
+                .toList();
     }
 
     // On a thread that can be lost: reading it waits for a process that hangs in a page fault on a
     // frozen filesystem.
-    private static String commandLine(Path process) {
+    private static String commandLine(long pid) {
         var read = new CompletableFuture<String>();
         Thread.ofPlatform()
                 .daemon()
                 .start(() -> {
                     try {
-                        read.complete(Files.readString(process.resolve("cmdline")));
+                        read.complete(Files.readString(Path.of("/proc/" + pid + "/cmdline")));
                     } catch (IOException e) {
                         read.complete("");
                     }

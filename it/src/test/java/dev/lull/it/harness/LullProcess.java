@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 
 /** A run of the command line, through the launcher {@code ./lull} as a user starts it. */
 public final class LullProcess implements AutoCloseable {
@@ -109,7 +110,7 @@ public final class LullProcess implements AutoCloseable {
         private final Map<String, String> environment = new TreeMap<>();
         private List<String> prefix = List.of();
         private Path launcher = TestNamespace.sourceTree().resolve("lull");
-        private Optional<MountNamespace> namespace = Optional.empty();
+        private UnaryOperator<List<String>> entrance = UnaryOperator.identity();
         private Optional<Path> directory = Optional.empty();
         private Optional<Path> out = Optional.empty();
         private Optional<Path> err = Optional.empty();
@@ -122,7 +123,13 @@ public final class LullProcess implements AutoCloseable {
         }
 
         public Setting in(MountNamespace other) {
-            namespace = Optional.of(other);
+            entrance = other::enter;
+            return this;
+        }
+
+        /** On a root filesystem of the test's own. */
+        public Setting on(RootNamespace root) {
+            entrance = root::enter;
             return this;
         }
 
@@ -159,7 +166,7 @@ public final class LullProcess implements AutoCloseable {
             var words = new ArrayList<>(prefix);
             words.add(launcher.toString());
             words.addAll(List.of(arguments));
-            List<String> command = namespace.map(n -> n.enter(words)).orElse(words);
+            List<String> command = entrance.apply(words);
             var builder = new ProcessBuilder(command);
             // The parent of the tests may be a Maven with options of its own.
             builder.environment().keySet().removeAll(List.of("MAVEN_OPTS", "JAVA_TOOL_OPTIONS"));

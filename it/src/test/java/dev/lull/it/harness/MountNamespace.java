@@ -19,18 +19,21 @@ public final class MountNamespace implements AutoCloseable {
     }
 
     public static MountNamespace make() {
+        return keptBy("sleep", "infinity");
+    }
+
+    /** @param command runs in the new namespace, for as long as that is wanted */
+    static MountNamespace keptBy(String... command) {
+        var words =
+                new ArrayList<>(List.of("unshare", "--mount", "--propagation", "private", "--"));
+        words.addAll(List.of(command));
         try {
             Path ours = Files.readSymbolicLink(Path.of("/proc/self/ns/mnt"));
-            Process keeper =
-                    new ProcessBuilder(
-                                    "unshare",
-                                    "--mount",
-                                    "--propagation",
-                                    "private",
-                                    "sleep",
-                                    "infinity")
-                            .start();
-            var made = new MountNamespace(keeper);
+            var made =
+                    new MountNamespace(
+                            new ProcessBuilder(words)
+                                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                                    .start());
             await("the namespace is there")
                     .atMost(Duration.ofSeconds(5))
                     .pollInterval(Duration.ofMillis(5))
@@ -39,6 +42,11 @@ public final class MountNamespace implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** The process that keeps it. */
+    long keeper() {
+        return keeper.pid();
     }
 
     private Path file() {

@@ -1,6 +1,7 @@
 package dev.lull.it.harness;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,6 +48,35 @@ public final class Processes {
     /** The kernel's name of the process, at most 15 bytes. */
     public static Optional<String> name(long pid) {
         return read(proc(pid).resolve("comm")).map(String::strip);
+    }
+
+    /**
+     * The processes that are in the mount namespace of this one; zombies are in none.
+     *
+     * @param pid its number, or {@code self}
+     */
+    public static List<Long> inMountNamespaceOf(String pid) {
+        var found = new ArrayList<Long>();
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
+            Path namespace = Files.readSymbolicLink(Path.of("/proc", pid, "ns", "mnt"));
+            for (Path process : all) {
+                if (isIn(process, namespace)) {
+                    found.add(Long.parseLong(process.getFileName().toString()));
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return List.copyOf(found);
+    }
+
+    private static boolean isIn(Path process, Path namespace) {
+        try {
+            return Files.readSymbolicLink(process.resolve("ns/mnt")).equals(namespace);
+        } catch (IOException e) {
+            // Processes come and go.
+            return false;
+        }
     }
 
     public static Optional<Long> parent(long pid) {

@@ -57,6 +57,11 @@ public record TestNamespace(Path scratch) {
         }
     }
 
+    /** A shell script of the tests. */
+    public static Path script(String name) {
+        return sourceTree().resolve("it/src/test/sh").resolve(name);
+    }
+
     /** The root of the source tree, where {@code ./lull} is. */
     public static Path sourceTree() {
         for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {

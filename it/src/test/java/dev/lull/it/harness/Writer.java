@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** A process that writes to a scratch filesystem all the time and notes when each write was begun and done. */
@@ -104,6 +105,17 @@ public final class Writer implements AutoCloseable {
     /** The longest that one write has taken; what a user of the filesystem felt. */
     public Duration longestStall() {
         return writes().stream().map(Write::took).max(Duration::compareTo).orElse(Duration.ZERO);
+    }
+
+    /** Waits for the first write that was done after this time of {@link System#nanoTime}. */
+    public Write awaitDone(long after) {
+        return await("writer " + pid() + " goes on")
+                .atMost(PATIENCE)
+                .pollInterval(Duration.ofMillis(5))
+                .until(
+                        () -> writes().stream().filter(write -> write.done() >= after).findFirst(),
+                        Optional::isPresent)
+                .orElseThrow();
     }
 
     /** Waits until a thread of the writer is in state D and nothing is written any more. */
