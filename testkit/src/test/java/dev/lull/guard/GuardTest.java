@@ -277,9 +277,13 @@ class GuardTest {
         try (GuardHost.Client client = host.new Client()) {
             client.freeze(false, srv);
         }
+        long stopped = host.clock.nanos();
         host.guardProcess().stop();
         host.pass(Duration.ofSeconds(1));
         host.until(() -> !srv.isFrozen());
+        assertThat(Duration.ofNanos(host.clock.nanos() - stopped))
+                .as("long before the deadline")
+                .isLessThan(Duration.ofSeconds(25));
     }
 
     @Test
