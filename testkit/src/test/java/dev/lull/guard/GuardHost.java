@@ -47,6 +47,9 @@ final class GuardHost implements AutoCloseable {
 
     private final Dressing dressing;
 
+    /** How long the next guard stays without leases; zero is for ever. */
+    volatile Duration idle = Duration.ZERO;
+
     GuardHost(Path directory) throws IOException {
         this(directory, (_, own) -> own);
     }
@@ -96,7 +99,8 @@ final class GuardHost implements AutoCloseable {
     private void guard(Kernel own) throws IOException {
         RunDirectory its = new RunDirectory(own, directory);
         List<String> warnings = new ArrayList<>();
-        new TakeOver(own, its, warnings).run();
+        TakeOver takeOver = new TakeOver(own, its, warnings);
+        takeOver.run();
         Expedite expedite = new Expedite(own, its.expediteMarker());
         expedite.recover();
         kernel.removeSocket(its.socket());
@@ -108,7 +112,8 @@ final class GuardHost implements AutoCloseable {
                                 expedite,
                                 Supervisor.of(own, Map.of()),
                                 listener,
-                                Duration.ZERO,
+                                idle,
+                                takeOver,
                                 warnings)) {
             loop.warmUp();
             loop.run();
@@ -118,6 +123,7 @@ final class GuardHost implements AutoCloseable {
     /** Ends every process, so that nothing is written to the directory any more. */
     @Override
     public void close() {
+        filesystems.forEach(FakeFilesystem::letGo);
         filesystems.stream().filter(FakeFilesystem::isFrozen).forEach(FakeFilesystem::thawByOthers);
         kernel.spawned().forEach(FakeProcess::kill);
         until(() -> kernel.spawned().stream().allMatch(FakeProcess::hasEnded));
