@@ -41,6 +41,11 @@ public final class MountNamespace implements AutoCloseable {
         }
     }
 
+    /** A process that lives in here. */
+    public long pid() {
+        return keeper.pid();
+    }
+
     private Path file() {
         return Path.of("/proc", Long.toString(keeper.pid()), "ns", "mnt");
     }
