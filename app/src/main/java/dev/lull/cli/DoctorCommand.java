@@ -7,6 +7,7 @@ import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.LinuxKernel;
 import dev.lull.linux.Mount;
+import dev.lull.linux.MountNamespace;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -39,6 +40,7 @@ final class DoctorCommand implements Callable<Integer> {
             description = "show what is frozen now, whoever froze it, and who waits for it")
     private boolean frozen;
 
+    @Mixin private NamespaceOption namespace = new NamespaceOption();
     @Mixin private OutputOptions output = new OutputOptions();
 
     @Override
@@ -48,11 +50,18 @@ final class DoctorCommand implements Callable<Integer> {
             if (!paths.isEmpty()) {
                 throw CommandException.usage("--frozen looks everywhere, it takes no PATH", "");
             }
-            return showFrozen(kernel);
+            try (MountNamespace mounts = namespace.open(kernel)) {
+                return showFrozen(kernel, mounts);
+            }
+        }
+        if (paths.isEmpty()) {
+            namespace.requireAbsent("name one, or ask for --frozen");
         }
         List<Finding> findings = new ArrayList<>(MachineCheck.of(kernel));
-        for (Path path : paths) {
-            findings.addAll(FilesystemCheck.of(kernel, path));
+        try (MountNamespace mounts = namespace.open(kernel)) {
+            for (Path path : paths) {
+                findings.addAll(FilesystemCheck.of(kernel, mounts, path));
+            }
         }
         if (output.json) {
             LeaseReport.json(System.out, json -> write(json, findings));
@@ -98,12 +107,13 @@ final class DoctorCommand implements Callable<Integer> {
         json.writeEndObject();
     }
 
-    private int showFrozen(Kernel kernel) throws IOException, CommandException {
+    private int showFrozen(Kernel kernel, MountNamespace mounts)
+            throws IOException, CommandException {
         if (kernel.effectiveUser() != 0) {
             throw new CommandException(
                     ExitCode.NOT_PERMITTED, "only root sees who waits for what", "be root");
         }
-        FreezeProbe probe = new FreezeProbe(kernel);
+        FreezeProbe probe = new FreezeProbe(kernel, mounts);
         Map<DeviceNumber, Mount> blocked = probe.frozen();
         List<FrozenReport.Waiting> waiting =
                 new BlockedThreads(kernel, blocked)

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -34,6 +35,8 @@ final class ExtendCommand implements Callable<Integer> {
             description = "another timeout than the lease's, at most 5m")
     private @Nullable String timeout;
 
+    @Mixin private NamespaceOption namespace = new NamespaceOption();
+
     @Override
     public Integer call() throws Exception {
         Optional<Duration> limit =
@@ -42,19 +45,20 @@ final class ExtendCommand implements Callable<Integer> {
                         : Optional.of(LimitOptions.bounded("--timeout", timeout));
         LinuxKernel kernel = new LinuxKernel();
         if (GuardCalls.isLease(name)) {
+            namespace.requireAbsent("extend LEASE needs none");
             try (GuardClient guard = GuardClient.connect(kernel)) {
                 GuardCalls.extend(guard::call, name, limit);
             }
             return ExitCode.DONE.status();
         }
-        try (FreezeSet set = FreezeSet.open(kernel, List.of(Path.of(name)), true);
+        try (FreezeSet set = namespace.openSet(kernel, List.of(Path.of(name)), true);
                 GuardClient guard = GuardClient.connect(kernel)) {
             String lease =
                     LeaseNames.leaseOf(guard::call, set)
                             .orElseThrow(() ->
                                     new CommandException(
                                             ExitCode.NOT_HELD,
-                                            "no lease holds " + name + ": EINVAL",
+                                            "no lease holds " + set + ": EINVAL",
                                             "how it ended: lull history"))
                             .id();
             GuardCalls.extend(guard::call, lease, limit);

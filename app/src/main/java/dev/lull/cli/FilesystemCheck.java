@@ -11,6 +11,8 @@ import dev.lull.linux.Filesystem;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.Mount;
+import dev.lull.linux.MountNamespace;
 import dev.lull.linux.MountTree;
 import dev.lull.snapshot.Fit;
 import dev.lull.snapshot.Origin;
@@ -30,17 +32,20 @@ final class FilesystemCheck {
     private static final Path SWAPS = Path.of("/proc/swaps");
 
     private final Kernel kernel;
+    private final MountNamespace namespace;
     private final String about;
     private final List<Finding> findings = new ArrayList<>();
 
-    private FilesystemCheck(Kernel kernel, Path path) {
+    private FilesystemCheck(Kernel kernel, MountNamespace namespace, Path path) {
         this.kernel = kernel;
-        this.about = path.toString();
+        this.namespace = namespace;
+        this.about = namespace.shown(path).toString();
     }
 
-    static List<Finding> of(Kernel kernel, Path path) {
-        FilesystemCheck check = new FilesystemCheck(kernel, path);
-        try (FreezeSet set = FreezeSet.open(kernel, List.of(path), true)) {
+    /** @param namespace where {@code path} means what it means */
+    static List<Finding> of(Kernel kernel, MountNamespace namespace, Path path) {
+        FilesystemCheck check = new FilesystemCheck(kernel, namespace, path);
+        try (FreezeSet set = FreezeSet.open(kernel, namespace, List.of(path), true)) {
             check.look(set, set.members().getFirst());
         } catch (FreezeException e) {
             check.findings.add(Finding.bad(check.about, e.getMessage(), e.hint().orElse("")));
@@ -52,11 +57,12 @@ final class FilesystemCheck {
 
     private void look(FreezeSet set, FreezeSet.Member member) throws KernelException {
         Descriptor directory = member.directory();
-        Filesystem filesystem = Filesystem.of(kernel, directory);
+        List<Mount> table = namespace.mounts().mounts();
+        Filesystem filesystem = Filesystem.of(kernel, directory, table);
         mountPoint(directory, filesystem);
         type(filesystem);
         policy(filesystem);
-        stack(directory);
+        stack(directory, table);
         swap(filesystem, set);
         space(directory);
         surroundings(set);
@@ -118,9 +124,9 @@ final class FilesystemCheck {
                                 : "may be frozen by root, and by " + String.join(", ", who)));
     }
 
-    private void stack(Descriptor directory) {
+    private void stack(Descriptor directory, List<Mount> table) {
         try {
-            BlockStack stack = BlockStack.under(kernel, directory);
+            BlockStack stack = BlockStack.under(kernel, directory, table);
             if (!stack.layers().isEmpty()) {
                 findings.add(
                         Finding.ok(
@@ -160,10 +166,15 @@ final class FilesystemCheck {
     private void swap(Filesystem filesystem, FreezeSet set) {
         try {
             List<String> lines = kernel.readKnob(SWAPS).lines().skip(1).toList();
+            // A swap file's path is one of this process's own namespace.
+            List<Path> points =
+                    kernel.mounts().stream()
+                            .filter(mount -> mount.device().equals(filesystem.device()))
+                            .map(Mount::mountPoint)
+                            .toList();
             for (String line : lines) {
                 Path file = Path.of(line.split("[ \t]", 2)[0]);
-                if (filesystem.mountPoints().stream().anyMatch(file::startsWith)
-                        && line.contains("file")) {
+                if (points.stream().anyMatch(file::startsWith) && line.contains("file")) {
                     findings.add(
                             Finding.note(
                                     about,
@@ -201,6 +212,13 @@ final class FilesystemCheck {
     }
 
     private void snapshots(Descriptor directory) {
+        if (namespace.process().isPresent()) {
+            findings.add(
+                    Finding.note(
+                            about,
+                            "snapshots and backups are made of paths of lull's own mount namespace only"));
+            return;
+        }
         InstantSource clock = InstantSource.system();
         List<SnapshotProvider> providers =
                 List.of(

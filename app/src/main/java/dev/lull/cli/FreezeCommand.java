@@ -25,13 +25,14 @@ final class FreezeCommand implements Callable<Integer> {
     private List<Path> paths = List.of();
 
     @Mixin private LimitOptions limits = new LimitOptions();
+    @Mixin private NamespaceOption namespace = new NamespaceOption();
     @Mixin private OutputOptions output = new OutputOptions();
 
     @Override
     public Integer call() throws Exception {
         Timeouts timeouts = limits.timeouts();
         LinuxKernel kernel = new LinuxKernel();
-        try (FreezeSet set = FreezeSet.open(kernel, paths, limits.anyPath)) {
+        try (FreezeSet set = namespace.openSet(kernel, paths, limits.anyPath)) {
             Surroundings.requireOutside(kernel, set);
             String lease =
                     Freezer.system()

@@ -6,6 +6,7 @@ import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
+import dev.lull.linux.MountNamespace;
 import dev.lull.linux.PollInterest;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,19 +33,26 @@ final class FreezeProbe {
 
     private record Probe(Mount mount, int pid, Descriptor process) {}
 
+    private record Candidate(Mount mount, Descriptor directory) {}
+
     private final Kernel kernel;
+    private final MountNamespace namespace;
     private final Set<Integer> started = new HashSet<>();
 
-    FreezeProbe(Kernel kernel) {
+    /** @param namespace whose mounts are looked at */
+    FreezeProbe(Kernel kernel, MountNamespace namespace) {
         this.kernel = kernel;
+        this.namespace = namespace;
     }
 
-    /** One mount of each filesystem of this mount namespace that is frozen. */
+    /** One mount of each filesystem of the mount namespace that is frozen. */
     Map<DeviceNumber, Mount> frozen() throws KernelException {
         List<Probe> probes = new ArrayList<>();
         try (Descriptor none = kernel.openReadWrite(DEVICE_NULL)) {
-            for (Mount mount : candidates().values()) {
-                probes.add(start(mount, none));
+            for (Candidate candidate : candidates().values()) {
+                try (Descriptor directory = candidate.directory()) {
+                    probes.add(start(candidate.mount(), directory, none));
+                }
             }
         }
         Map<DeviceNumber, Mount> frozen = new LinkedHashMap<>();
@@ -71,37 +79,44 @@ final class FreezeProbe {
         return Set.copyOf(started);
     }
 
-    private Map<DeviceNumber, Mount> candidates() throws KernelException {
-        Map<DeviceNumber, Mount> candidates = new LinkedHashMap<>();
-        for (Mount mount : kernel.mounts()) {
+    private Map<DeviceNumber, Candidate> candidates() throws KernelException {
+        Map<DeviceNumber, Candidate> candidates = new LinkedHashMap<>();
+        for (Mount mount : namespace.mounts().mounts()) {
             if (Filesystem.canFreeze(mount.type())
                     && !mount.superblockReadOnly()
                     && !mount.options().contains("ro")
-                    && !candidates.containsKey(mount.device())
-                    && reachable(mount)) {
-                candidates.put(mount.device(), mount);
+                    && !candidates.containsKey(mount.device())) {
+                Optional<Descriptor> directory = open(mount);
+                directory.ifPresent(
+                        open -> candidates.put(mount.device(), new Candidate(mount, open)));
             }
         }
         return candidates;
     }
 
-    /** Not if something else is mounted over it, or it is a file. */
-    private boolean reachable(Mount mount) {
-        try (Descriptor directory = kernel.openDirectory(mount.mountPoint())) {
-            return kernel.status(directory).mountId() == mount.id();
+    /** Empty if something else is mounted over it, or it is a file. */
+    private Optional<Descriptor> open(Mount mount) throws KernelException {
+        Descriptor directory;
+        try {
+            directory = namespace.openDirectory(mount.mountPoint());
         } catch (KernelException e) {
-            return false;
+            return Optional.empty();
         }
+        if (kernel.status(directory).mountId() == mount.id()) {
+            return Optional.of(directory);
+        }
+        directory.close();
+        return Optional.empty();
     }
 
-    private Probe start(Mount mount, Descriptor none) throws KernelException {
-        Path nothing = mount.mountPoint().resolve(".lull-" + UUID.randomUUID());
+    /** By its descriptor: a path can lead elsewhere by now, and means something else in another namespace. */
+    private Probe start(Mount mount, Descriptor directory, Descriptor none) throws KernelException {
         int pid =
                 kernel.spawn(
                         rmdir(),
-                        List.of("rmdir", nothing.toString()),
+                        List.of("rmdir", "/proc/self/fd/3/.lull-" + UUID.randomUUID()),
                         Map.of(),
-                        List.of(none, none, none));
+                        List.of(none, none, none, directory));
         started.add(pid);
         return new Probe(mount, pid, kernel.openProcess(pid));
     }

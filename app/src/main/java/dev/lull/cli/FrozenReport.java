@@ -1,7 +1,6 @@
 package dev.lull.cli;
 
 import dev.lull.guard.LeaseView;
-import dev.lull.guard.LeaseView.FilesystemView;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Mount;
 import java.time.Duration;
@@ -50,12 +49,6 @@ record FrozenReport(List<Frozen> frozen, List<Waiting> waiting) {
 
     private static Optional<LeaseView> leaseOf(List<LeaseView> leases, Mount mount) {
         String device = mount.device().toString();
-        return leases.stream()
-                .filter(lease -> !lease.state().equals("armed"))
-                .filter(lease ->
-                        lease.filesystems().stream()
-                                .map(FilesystemView::device)
-                                .anyMatch(device::equals))
-                .findFirst();
+        return leases.stream().filter(lease -> lease.holds(device)).findFirst();
     }
 }

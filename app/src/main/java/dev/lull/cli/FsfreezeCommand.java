@@ -13,6 +13,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -58,6 +59,8 @@ final class FsfreezeCommand implements Callable<Integer> {
                     "a directory that is no mount point stands for the filesystem that it is on")
     private boolean anyPath;
 
+    @Mixin private NamespaceOption namespace = new NamespaceOption();
+
     @Parameters(paramLabel = "MOUNTPOINT", description = "where the filesystem is mounted")
     private Path mountPoint = Path.of("");
 
@@ -70,13 +73,13 @@ final class FsfreezeCommand implements Callable<Integer> {
     private int freeze(LinuxKernel kernel) throws Exception {
         String limit = timeout == null ? DEFAULT_TIMEOUT : timeout;
         Timeouts timeouts = LimitOptions.timeouts("10s", limit);
-        try (FreezeSet set = FreezeSet.open(kernel, List.of(mountPoint), anyPath)) {
+        try (FreezeSet set = namespace.openSet(kernel, List.of(mountPoint), anyPath)) {
             Surroundings.requireOutside(kernel, set);
             String lease = Freezer.system().named("fsfreeze").freezeDetached(set, timeouts);
             if (timeout == null) {
                 System.err.println(
                         "lull: "
-                                + Plain.text(mountPoint.toString())
+                                + Plain.text(set.toString())
                                 + " thaws by itself in "
                                 + limit
                                 + "; another time: --timeout, more of it: lull extend "
@@ -91,7 +94,7 @@ final class FsfreezeCommand implements Callable<Integer> {
             throw CommandException.usage("--timeout belongs to --freeze", "");
         }
         PrintStream nowhere = new PrintStream(PrintStream.nullOutputStream());
-        try (FreezeSet set = FreezeSet.open(kernel, List.of(mountPoint), true);
+        try (FreezeSet set = namespace.openSet(kernel, List.of(mountPoint), true);
                 GuardClient guard = GuardClient.connect(kernel)) {
             List<LeaseView> ended = ThawCommand.thaw(guard, set, kernel.effectiveUser() == 0);
             return ThawCommand.report(ended, false, true, nowhere, System.err).status();

@@ -4,6 +4,7 @@ import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.GuardClient;
 import dev.lull.freeze.GuardUnreachableException;
 import dev.lull.guard.Jvm;
+import dev.lull.guard.Reply;
 import dev.lull.guard.Request;
 import dev.lull.guard.Supervisor;
 import dev.lull.linux.Kernel;
@@ -114,22 +115,27 @@ final class GuardCommand implements Callable<Integer> {
         }
         try (GuardClient guard = running.get()) {
             guard.call(new Request.Stop(now));
+            Optional<Reply.GuardStatus> last = Optional.empty();
             long deadline = kernel.bootNanos() + STOPPING.toNanos();
             while (kernel.bootNanos() < deadline) {
-                int leases = guard.status().leases().size();
-                if (leases > 0 && !now) {
+                Reply.GuardStatus status = guard.status();
+                if (!status.leases().isEmpty() && !now) {
                     System.err.println(
-                            "lull: the guard ends when its leases have, which are " + leases);
+                            "lull: the guard ends when its leases have, which are "
+                                    + status.leases().size());
+                    LeaseReport.stuck(System.err, status);
                     return ExitCode.DONE.status();
                 }
+                last = Optional.of(status);
                 kernel.poll(List.of(), PAUSE);
             }
+            last.ifPresent(status -> LeaseReport.stuck(System.err, status));
         } catch (GuardUnreachableException gone) {
             return ExitCode.DONE.status();
         }
         throw new CommandException(
                 ExitCode.GUARD,
                 "the guard does not end",
-                "lull doctor --frozen shows what is stuck");
+                "it waits for what is stuck, and thaws it then; lull doctor --frozen shows who waits");
     }
 }

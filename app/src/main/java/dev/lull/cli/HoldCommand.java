@@ -41,6 +41,7 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
     private List<Path> paths = List.of();
 
     @Mixin private LimitOptions limits = new LimitOptions();
+    @Mixin private NamespaceOption namespace = new NamespaceOption();
 
     private List<String> command = List.of();
 
@@ -76,7 +77,7 @@ final class HoldCommand implements Callable<Integer>, CommandTail {
                         "chmod +x?");
             }
             LinuxKernel kernel = new LinuxKernel();
-            try (FreezeSet set = FreezeSet.open(kernel, paths, limits.anyPath)) {
+            try (FreezeSet set = namespace.openSet(kernel, paths, limits.anyPath)) {
                 Surroundings.requireOutside(kernel, set);
                 return hold(kernel, set, timeouts);
             }

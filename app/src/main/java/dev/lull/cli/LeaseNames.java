@@ -3,7 +3,6 @@ package dev.lull.cli;
 import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.FreezeSet;
 import dev.lull.guard.LeaseView;
-import dev.lull.guard.LeaseView.FilesystemView;
 import java.util.Optional;
 
 /** Finds the lease that a directory is frozen under. */
@@ -15,11 +14,7 @@ final class LeaseNames {
             throws FreezeException {
         String device = set.members().getFirst().device().toString();
         return GuardCalls.status(guard).leases().stream()
-                .filter(lease -> !lease.state().equals("armed"))
-                .filter(lease ->
-                        lease.filesystems().stream()
-                                .map(FilesystemView::device)
-                                .anyMatch(device::equals))
+                .filter(lease -> lease.holds(device))
                 .findFirst();
     }
 }

@@ -45,9 +45,45 @@ final class LeaseReport {
             rows.add(List.of("LEASE", "STATE", "LEFT", "HOLDER", "FILESYSTEMS"));
             leases.forEach(lease -> rows.add(row(lease, now)));
             table(out, rows);
+            stuck(out, status.get());
         }
         status.ifPresent(guard ->
                 guard.warnings().forEach(line -> out.println("warning: " + Plain.text(line))));
+    }
+
+    /** A line for each call that does not return. */
+    static void stuck(PrintStream out, Reply.GuardStatus status) {
+        for (LeaseView lease : status.leases()) {
+            for (FilesystemView filesystem : lease.stuck(status.now())) {
+                out.println(Plain.text(stuck(lease, filesystem, status.now())));
+            }
+        }
+    }
+
+    /** Before the freeze that is work; later it is trouble. */
+    private static String stuck(LeaseView lease, FilesystemView filesystem, long now) {
+        Duration lasts = filesystem.phaseLasts(now);
+        String since =
+                "since "
+                        + TIME.format(Instant.now().minus(lasts))
+                        + ", for "
+                        + Durations.show(lasts);
+        return lease.state().equals("armed")
+                ? "note: lease "
+                        + lease.id()
+                        + ": what is dirty on "
+                        + filesystem.path()
+                        + " is being written back "
+                        + since
+                        + "; nothing is frozen"
+                : "stuck: lease "
+                        + lease.id()
+                        + ": the kernel has not returned from "
+                        + filesystem.call().orElse("")
+                        + " of "
+                        + filesystem.path()
+                        + " "
+                        + since;
     }
 
     /** Ended leases, newest first. */

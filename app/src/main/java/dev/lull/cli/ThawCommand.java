@@ -45,6 +45,7 @@ final class ThawCommand implements Callable<Integer> {
     @Option(names = "--foreign", description = "thaw PATH also if somebody else than lull froze it")
     private boolean foreign;
 
+    @Mixin private NamespaceOption namespace = new NamespaceOption();
     @Mixin private OutputOptions output = new OutputOptions();
 
     @Override
@@ -54,6 +55,9 @@ final class ThawCommand implements Callable<Integer> {
         }
         if (foreign && (name == null || GuardCalls.isLease(name))) {
             throw CommandException.usage("--foreign needs a PATH", "lull thaw --foreign /srv");
+        }
+        if (name == null || GuardCalls.isLease(name)) {
+            namespace.requireAbsent("thaw LEASE and --all need none");
         }
         LinuxKernel kernel = new LinuxKernel();
         List<LeaseView> ended;
@@ -65,7 +69,7 @@ final class ThawCommand implements Callable<Integer> {
                                 : GuardCalls.thaw(guard::call, name);
             }
         } else {
-            try (FreezeSet set = FreezeSet.open(kernel, List.of(Path.of(name)), true);
+            try (FreezeSet set = namespace.openSet(kernel, List.of(Path.of(name)), true);
                     GuardClient guard = GuardClient.connect(kernel)) {
                 ended = thaw(guard, set, foreign);
             }

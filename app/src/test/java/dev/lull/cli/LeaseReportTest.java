@@ -46,6 +46,10 @@ class LeaseReportTest {
     }
 
     private static Optional<Reply.GuardStatus> status(LeaseView... leases) {
+        return status(1_000_000_000L, leases);
+    }
+
+    private static Optional<Reply.GuardStatus> status(long now, LeaseView... leases) {
         return Optional.of(
                 new Reply.GuardStatus(
                         "0.1",
@@ -54,7 +58,7 @@ class LeaseReportTest {
                         Optional.of(8),
                         Optional.empty(),
                         0,
-                        1_000_000_000L,
+                        now,
                         List.of(leases),
                         List.of("a warning")));
     }
@@ -86,6 +90,67 @@ class LeaseReportTest {
                         k3x9p2aa  frozen  24.0 s  hold (pid 4711)  /srv\\x1b[1m (ext4)
                         warning: a warning
                         """);
+    }
+
+    /** What the kernel itself does not return is reported, with since when. */
+    @Test
+    void aCallThatDoesNotReturnHasALineOfItsOwn() {
+        LeaseView lease = withPhase("thawing", "thawing");
+        assertThat(print(out -> LeaseReport.status(out, status(62_000_000_000L, lease), false)))
+                .containsPattern(
+                        "\nstuck: lease k3x9p2aa: the kernel has not returned from FITHAW of /srv since "
+                                + "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d, for 62.0 s\n");
+        assertThat(
+                        print(out ->
+                                LeaseReport.status(
+                                        out,
+                                        status(62_000_000_000L, withPhase("freezing", "freezing")),
+                                        false)))
+                .contains("not returned from FIFREEZE of /srv");
+        // In time.
+        assertThat(print(out -> LeaseReport.status(out, status(2_000_000_000L, lease), false)))
+                .doesNotContain("stuck");
+    }
+
+    @Test
+    void writingBackIsNoTroubleYet() {
+        LeaseView lease = withPhase("armed", "syncing");
+        assertThat(print(out -> LeaseReport.status(out, status(62_000_000_000L, lease), false)))
+                .contains(
+                        "\nnote: lease k3x9p2aa: what is dirty on /srv is being written back since")
+                .contains("for 62.0 s; nothing is frozen\n")
+                .doesNotContain("stuck");
+    }
+
+    private static LeaseView withPhase(String state, String phase) {
+        LeaseView lease = lease(state, OptionalLong.of(30_000), OptionalLong.empty());
+        FilesystemView one = lease.filesystems().getFirst();
+        return new LeaseView(
+                lease.id(),
+                lease.state(),
+                lease.reason(),
+                lease.attached(),
+                lease.program(),
+                lease.pid(),
+                lease.uid(),
+                lease.withinMillis(),
+                lease.timeoutMillis(),
+                lease.deadline(),
+                lease.beganAt(),
+                lease.endedAt(),
+                lease.windowNanos(),
+                List.of(
+                        new FilesystemView(
+                                "/srv",
+                                one.device(),
+                                one.type(),
+                                one.source(),
+                                one.uuid(),
+                                phase,
+                                0,
+                                one.freezeNanos(),
+                                one.thawNanos(),
+                                one.errno())));
     }
 
     @Test

@@ -8,6 +8,7 @@ import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.LinuxKernel;
 import dev.lull.linux.Mount;
+import dev.lull.linux.MountNamespace;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,7 +26,7 @@ public final class FreezeSet implements AutoCloseable {
     /**
      * One filesystem.
      *
-     * @param path as it was named first
+     * @param path as it was named first; as {@link MountNamespace#shown} calls it where it is another process's
      * @param directory open on {@code path}; the set's, which closes it
      * @param mount the mount that it was opened through
      */
@@ -64,6 +65,19 @@ public final class FreezeSet implements AutoCloseable {
      */
     public static FreezeSet open(Kernel kernel, List<Path> paths, boolean anyPath)
             throws FreezeException {
+        return open(kernel, MountNamespace.own(kernel), paths, anyPath);
+    }
+
+    /**
+     * Opens directories of another mount namespace.
+     *
+     * @param namespace where the paths mean what they mean; absolute ones only if it is another process's. Must stay open
+     *     until this returns
+     * @throws FreezeException as {@link #open(Kernel, List, boolean)} does
+     */
+    public static FreezeSet open(
+            Kernel kernel, MountNamespace namespace, List<Path> paths, boolean anyPath)
+            throws FreezeException {
         if (paths.isEmpty()) {
             throw new InvalidRequestException(
                     Trouble.of(OPERATION, "no path to freeze")
@@ -72,7 +86,7 @@ public final class FreezeSet implements AutoCloseable {
         Map<DeviceNumber, Member> members = new LinkedHashMap<>();
         try {
             for (Path path : paths) {
-                Member member = open(kernel, path, anyPath);
+                Member member = open(kernel, namespace, path, anyPath);
                 Member known = members.putIfAbsent(member.device(), member);
                 if (known != null) {
                     member.directory().close();
@@ -97,15 +111,24 @@ public final class FreezeSet implements AutoCloseable {
         return e;
     }
 
-    private static Member open(Kernel kernel, Path path, boolean anyPath) throws FreezeException {
+    private static Member open(Kernel kernel, MountNamespace namespace, Path path, boolean anyPath)
+            throws FreezeException {
+        Path shown = namespace.shown(path);
+        if (namespace.process().isPresent() && !path.isAbsolute()) {
+            throw new InvalidRequestException(
+                    Trouble.of(OPERATION, path + " is relative, to nothing that is known there")
+                            .at(path.toString())
+                            .hint("a path of another process begins with a slash"));
+        }
         Descriptor directory;
         try {
-            directory = kernel.openDirectory(path);
+            directory = namespace.openDirectory(path);
         } catch (KernelException e) {
-            throw cannotOpen(kernel, path, e);
+            throw cannotOpen(namespace, path, e);
         }
         try {
-            return new Member(path, directory, mountOf(kernel, path, directory, anyPath));
+            return new Member(
+                    shown, directory, mountOf(kernel, namespace, shown, directory, anyPath));
         } catch (KernelException e) {
             throw closing(directory, new FreezeException(Trouble.of("look at", e)));
         } catch (FreezeException e) {
@@ -123,30 +146,26 @@ public final class FreezeSet implements AutoCloseable {
     }
 
     /** The mount is found through the descriptor: by now the path can mean something else. */
-    private static Mount mountOf(Kernel kernel, Path path, Descriptor directory, boolean anyPath)
+    private static Mount mountOf(
+            Kernel kernel,
+            MountNamespace namespace,
+            Path path,
+            Descriptor directory,
+            boolean anyPath)
             throws KernelException, InvalidRequestException {
         FileStatus status = kernel.status(directory);
-        Mount mount = null;
-        for (Mount candidate : kernel.mounts()) {
-            if (candidate.id() == status.mountId()) {
-                mount = candidate;
-            }
-        }
-        if (mount == null) {
-            throw new InvalidRequestException(
-                    Trouble.of(
-                                    OPERATION,
-                                    path + " is on a mount that is not in this mount namespace")
-                            .at(path.toString())
-                            .hint("run lull where the filesystem is mounted"));
-        }
+        Mount mount =
+                namespace
+                        .mounts()
+                        .mount(status.mountId())
+                        .orElseThrow(() -> mountedElsewhere(namespace, path));
         if (!status.mountRoot() && !anyPath) {
             throw new InvalidRequestException(
                     Trouble.of(
                                     OPERATION,
                                     path
                                             + " is not a mount point; it is on the filesystem mounted at "
-                                            + mount.mountPoint())
+                                            + namespace.shown(mount.mountPoint()))
                             .at(path.toString())
                             .hint(
                                     "name "
@@ -156,20 +175,36 @@ public final class FreezeSet implements AutoCloseable {
         return mount;
     }
 
-    private static FreezeException cannotOpen(Kernel kernel, Path path, KernelException e) {
-        Trouble trouble = Trouble.of(OPERATION, e).at(path.toString());
+    private static InvalidRequestException mountedElsewhere(MountNamespace namespace, Path path) {
+        String whose =
+                namespace
+                        .process()
+                        .map(pid -> "the mount namespace of process " + pid)
+                        .orElse("this mount namespace");
+        return new InvalidRequestException(
+                Trouble.of(OPERATION, path + " is on a mount that is not in " + whose)
+                        .at(path.toString())
+                        .hint(
+                                "run lull where the filesystem is mounted, or name a process there:"
+                                        + " --namespace-of PID"));
+    }
+
+    private static FreezeException cannotOpen(
+            MountNamespace namespace, Path path, KernelException e) {
+        Trouble trouble = Trouble.of(OPERATION, e).at(namespace.shown(path).toString());
         Errno errno = e.errno();
         if (errno.equals(Errno.ENOENT)) {
             return new InvalidRequestException(trouble.hint("is it mounted? see findmnt(8)"));
         }
         if (errno.equals(Errno.ENOTDIR)) {
-            Optional<Mount> bound = mountedAt(kernel, path, e);
+            Optional<Mount> bound = mountedAt(namespace, path, e);
             if (bound.isPresent()) {
                 return new InvalidRequestException(
                         Trouble.of(
                                         OPERATION,
-                                        path + " is a file that is bind-mounted, not a directory")
-                                .at(path.toString())
+                                        namespace.shown(path)
+                                                + " is a file that is bind-mounted, not a directory")
+                                .at(namespace.shown(path).toString())
                                 .errno(errno.name())
                                 .because(e)
                                 .hint(
@@ -186,13 +221,17 @@ public final class FreezeSet implements AutoCloseable {
         if (errno.equals(Errno.ELOOP) || errno.equals(Errno.ENAMETOOLONG)) {
             return new InvalidRequestException(trouble);
         }
+        if (errno.equals(Errno.ENOSYS)) {
+            return new FreezeException(trouble.hint("openat2(2) needs Linux 5.6"));
+        }
         return new FreezeException(trouble);
     }
 
-    private static Optional<Mount> mountedAt(Kernel kernel, Path path, KernelException e) {
+    private static Optional<Mount> mountedAt(
+            MountNamespace namespace, Path path, KernelException e) {
         try {
-            Path real = path.toRealPath();
-            return kernel.mounts().stream()
+            Path real = namespace.process().isEmpty() ? path.toRealPath() : path.normalize();
+            return namespace.mounts().mounts().stream()
                     .filter(mount -> mount.mountPoint().equals(real))
                     .reduce((_, last) -> last);
         } catch (IOException notThere) {

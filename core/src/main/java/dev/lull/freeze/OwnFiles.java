@@ -62,6 +62,10 @@ final class OwnFiles {
     private static Map<Long, FreezeSet.Member> byMount(Kernel kernel, FreezeSet set)
             throws KernelException {
         Map<Long, FreezeSet.Member> byMount = new HashMap<>();
+        // Its own mount may be in another namespace, and so in no table of ours.
+        for (FreezeSet.Member member : set.members()) {
+            byMount.put((long) member.mount().id(), member);
+        }
         for (Mount mount : kernel.mounts()) {
             for (FreezeSet.Member member : set.members()) {
                 if (mount.device().equals(member.device())) {

@@ -93,7 +93,8 @@ public final class Guard {
                 supervisor.present()
                         ? Hardening.applyInPlace(kernel, OOM_SCORE, Hardening.FIRST)
                         : Hardening.apply(kernel, OOM_SCORE, Hardening.FIRST));
-        new TakeOver(kernel, run, warnings).run();
+        TakeOver takeOver = new TakeOver(kernel, run, warnings);
+        takeOver.run();
         Expedite expedite = new Expedite(kernel, run.expediteMarker());
         try {
             expedite.recover();
@@ -103,7 +104,7 @@ public final class Guard {
         Optional<Descriptor> inherited = supervisor.listener();
         if (inherited.isPresent()) {
             try (Descriptor listener = inherited.get()) {
-                serve(kernel, run, expedite, supervisor, listener, idle, warnings);
+                serve(kernel, run, expedite, supervisor, listener, idle, takeOver, warnings);
             }
             return;
         }
@@ -111,7 +112,7 @@ public final class Guard {
         Optional<Object> own = Optional.empty();
         try (Descriptor listener = kernel.listen(run.socket(), 0600)) {
             own = fileKey(run.socket());
-            serve(kernel, run, expedite, supervisor, listener, idle, warnings);
+            serve(kernel, run, expedite, supervisor, listener, idle, takeOver, warnings);
         } finally {
             // Before the lock goes: a client that finds no socket starts another guard. One that is
             // not ours is that of a service, which has taken the path over.
@@ -137,6 +138,7 @@ public final class Guard {
             Supervisor supervisor,
             Descriptor listener,
             Duration idle,
+            TakeOver takeOver,
             List<String> warnings)
             throws IOException {
         try (GuardLoop loop =
@@ -148,6 +150,7 @@ public final class Guard {
                         listener,
                         PolicyFile.DEFAULT,
                         idle,
+                        takeOver,
                         warnings)) {
             loop.warmUp();
             say("ready");

@@ -44,6 +44,8 @@ final class GuardLoop implements AutoCloseable {
     private final Admission admission = new Admission();
     private final PolicyWatch policy;
     private final ByteBuffer incoming = ByteBuffer.allocate(16 * 1024);
+    private final ForeignThaws foreignThaws;
+    private final TakeOver takeOver;
     private final List<Connection> connections = new ArrayList<>();
     private final long upSince;
     private long lastBusy;
@@ -59,6 +61,7 @@ final class GuardLoop implements AutoCloseable {
             Descriptor listener,
             PolicyFile policy,
             Duration idle,
+            TakeOver takeOver,
             List<String> warnings)
             throws KernelException {
         this.kernel = kernel;
@@ -71,8 +74,10 @@ final class GuardLoop implements AutoCloseable {
                 .ifPresent(why -> this.warnings.add("freezes are not expedited: " + why));
         this.mailbox = new Mailbox(kernel);
         this.companions = new Companions(kernel, mailbox, run.path());
-        this.leases = new Leases(kernel, mailbox, run, companions, expedite, admission);
+        this.leases = new Leases(kernel, mailbox, run, companions, expedite, admission, takeOver);
         this.policy = PolicyWatch.start(policy, mailbox);
+        this.foreignThaws = new ForeignThaws(kernel, mailbox);
+        this.takeOver = takeOver;
         this.upSince = kernel.bootNanos();
         this.lastBusy = upSince;
     }
@@ -97,11 +102,10 @@ final class GuardLoop implements AutoCloseable {
     }
 
     void run() throws KernelException {
-        while (!stopping
-                || !leases.isEmpty()
-                || connections.stream().anyMatch(Connection::hasOutput)) {
+        while (!stopping || isAtWork() || connections.stream().anyMatch(Connection::hasOutput)) {
             long now = kernel.bootNanos();
             leases.tick(now);
+            foreignThaws.tick(now);
             look(now);
             supervisor.turned(now, leases.count());
             if (idleSince(now)) {
@@ -111,6 +115,11 @@ final class GuardLoop implements AutoCloseable {
             int[] ready = kernel.poll(interests, untilNext(now));
             serve(ready);
         }
+    }
+
+    /** A guard that ended with a call in the kernel would be a zombie until that returns, and tell nobody of it. */
+    private boolean isAtWork() {
+        return !leases.isEmpty() || !foreignThaws.isEmpty() || takeOver.isAtWork();
     }
 
     /** Also when stopping: somebody must be able to thaw the leases that it waits for. */
@@ -177,7 +186,7 @@ final class GuardLoop implements AutoCloseable {
         switch (note) {
             case Note.CompanionStarted started ->
                     companions.started(started, leases::sentryReplaced);
-            case Note.ForeignThawReturned foreign -> foreignThawReturned(foreign);
+            case Note.ForeignThawReturned returned -> foreignThaws.returned(returned);
             case Note.Identified identified -> identified(identified);
             case Note.PolicyRead read -> goBy(read.loaded());
             default -> leases.noted(note);
@@ -343,7 +352,8 @@ final class GuardLoop implements AutoCloseable {
                         () -> {
                             Optional<DeviceNumber> device = Optional.empty();
                             try {
-                                List<Mount> table = Preparation.mountsOf(kernel, pid);
+                                List<Mount> table =
+                                        Preparation.tableOf(kernel, directory, pid).mounts();
                                 device =
                                         Optional.of(
                                                 Filesystem.of(kernel, directory, table).device());
@@ -366,7 +376,7 @@ final class GuardLoop implements AutoCloseable {
                 && leases.thawOn(note.connection(), note.device().get(), now)) {
             note.directory().close();
         } else if (note.thaw().foreign()) {
-            foreignThaw(note.connection(), path, note.directory());
+            foreignThaws.start(note.connection(), path, note.directory(), now);
         } else {
             note.directory().close();
             note.connection()
@@ -392,50 +402,13 @@ final class GuardLoop implements AutoCloseable {
         return newest;
     }
 
-    /** A thaw can block for good, so it has a thread of its own. */
-    private void foreignThaw(Connection connection, String path, Descriptor directory) {
-        Thread thread =
-                new Thread(
-                        null,
-                        () -> {
-                            Optional<Errno> errno = Optional.empty();
-                            try (directory) {
-                                kernel.thaw(directory);
-                            } catch (KernelException e) {
-                                errno = Optional.of(e.errno());
-                            }
-                            mailbox.post(new Note.ForeignThawReturned(connection, path, errno));
-                        },
-                        "thaw",
-                        256 * 1024);
-        thread.setDaemon(true);
-        thread.start();
-    }
-
-    private static void foreignThawReturned(Note.ForeignThawReturned foreign) {
-        if (foreign.errno().isEmpty()) {
-            foreign.connection().reply(new Reply.Ended(List.of()));
-            return;
-        }
-        Errno errno = foreign.errno().get();
-        foreign.connection()
-                .reply(
-                        new Reply.Failure(
-                                Reply.Failure.Kind.NOT_HELD,
-                                "cannot thaw " + foreign.path() + ": " + errno,
-                                Optional.of(errno.name()),
-                                Optional.of(foreign.path()),
-                                errno.equals(Errno.EINVAL)
-                                        ? Optional.of("it is not frozen")
-                                        : Optional.empty(),
-                                Optional.empty()));
-    }
-
     private Reply status(Caller caller, long now) {
         List<String> told = new ArrayList<>(warnings);
         admission.trouble().ifPresent(told::add);
         told.addAll(companions.troubles());
         told.addAll(leases.troubles());
+        told.addAll(foreignThaws.stuck(now));
+        told.addAll(takeOver.atWork(now));
         supervisor.trouble().ifPresent(told::add);
         return new Reply.GuardStatus(
                 Guard.version(),
@@ -463,7 +436,7 @@ final class GuardLoop implements AutoCloseable {
     }
 
     private boolean idleSince(long now) {
-        if (!leases.isEmpty() || !connections.isEmpty()) {
+        if (isAtWork() || !connections.isEmpty()) {
             lastBusy = now;
             return false;
         }
@@ -475,9 +448,8 @@ final class GuardLoop implements AutoCloseable {
             return Duration.ZERO;
         }
         OptionalLong next = leases.nextTick();
-        long left =
-                leases.isEmpty() ? Math.max(idle.toNanos() - (now - lastBusy), 0) : LOOK.toNanos();
-        if (leases.isEmpty() && idle.isZero()) {
+        long left = isAtWork() ? LOOK.toNanos() : Math.max(idle.toNanos() - (now - lastBusy), 0);
+        if (!isAtWork() && idle.isZero()) {
             left = Duration.ofHours(1).toNanos();
         }
         long untilTick = next.isPresent() ? next.getAsLong() - now : Long.MAX_VALUE;

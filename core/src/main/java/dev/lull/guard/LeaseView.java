@@ -1,5 +1,6 @@
 package dev.lull.guard;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -37,8 +38,34 @@ public record LeaseView(
         OptionalLong endedAt,
         OptionalLong windowNanos,
         List<FilesystemView> filesystems) {
+    /** A call into the kernel that has not returned after that is told as one that is stuck. */
+    public static final Duration STUCK = Duration.ofSeconds(3);
+
     public LeaseView {
         filesystems = List.copyOf(filesystems);
+    }
+
+    /**
+     * The filesystems whose calls are stuck.
+     *
+     * @param now CLOCK_BOOTTIME nanoseconds
+     */
+    public List<FilesystemView> stuck(long now) {
+        return filesystems.stream()
+                .filter(one -> one.call().isPresent() && one.phaseLasts(now).compareTo(STUCK) >= 0)
+                .toList();
+    }
+
+    /**
+     * Whether that filesystem is frozen under this lease, or may become so.
+     *
+     * @param device its {@code major:minor}
+     */
+    public boolean holds(String device) {
+        return !state.equals("armed")
+                && filesystems.stream()
+                        .anyMatch(
+                                one -> one.device().equals(device) && !one.phase().equals("done"));
     }
 
     /**
@@ -49,7 +76,8 @@ public record LeaseView(
      * @param type for example {@code ext4}
      * @param source the mounted device as mountinfo shows it
      * @param uuid the filesystem's UUID where it has one
-     * @param phase {@code idle}, {@code freezing}, {@code frozen}, {@code thawing}, {@code done}
+     * @param phase {@code idle}, {@code syncing} (what is dirty is written back before the freeze), {@code freezing},
+     *     {@code frozen}, {@code thawing}, {@code done}
      * @param phaseSince CLOCK_BOOTTIME nanoseconds
      * @param freezeNanos how long FIFREEZE took; empty until it returned
      * @param thawNanos how long FITHAW took; empty until it returned
@@ -65,5 +93,24 @@ public record LeaseView(
             long phaseSince,
             OptionalLong freezeNanos,
             OptionalLong thawNanos,
-            Optional<String> errno) {}
+            Optional<String> errno) {
+        /** The call that the kernel has not returned from; empty if there is none. */
+        public Optional<String> call() {
+            return switch (phase) {
+                case "syncing" -> Optional.of("syncfs");
+                case "freezing" -> Optional.of("FIFREEZE");
+                case "thawing" -> Optional.of("FITHAW");
+                default -> Optional.empty();
+            };
+        }
+
+        /**
+         * How long it has been in its phase.
+         *
+         * @param now CLOCK_BOOTTIME nanoseconds
+         */
+        public Duration phaseLasts(long now) {
+            return Duration.ofNanos(Math.max(0, now - phaseSince));
+        }
+    }
 }

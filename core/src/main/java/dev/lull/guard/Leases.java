@@ -50,9 +50,6 @@ final class Leases {
     /** How long a freeze may go without a sentry. */
     private static final Duration SENTRY_MISSING = Duration.ofSeconds(5);
 
-    /** When those who wait for a lease's end are told that something is stuck. */
-    private static final Duration STUCK = Duration.ofSeconds(3);
-
     /** How long the companions have to close their descriptors before an end is told. */
     private static final Duration CLEANING = Duration.ofSeconds(1);
 
@@ -64,6 +61,7 @@ final class Leases {
     private final Expedite expedite;
     private final Admission admission;
     private final Preparation preparation;
+    private final TakeOver takeOver;
     private final SecureRandom random = new SecureRandom();
     private final AtomicInteger slots = new AtomicInteger();
     private final Map<String, LiveLease> live = new LinkedHashMap<>();
@@ -84,7 +82,8 @@ final class Leases {
             RunDirectory run,
             Companions companions,
             Expedite expedite,
-            Admission admission)
+            Admission admission,
+            TakeOver takeOver)
             throws KernelException {
         this.guardStart =
                 kernel.thread(kernel.processId(), kernel.processId())
@@ -95,6 +94,7 @@ final class Leases {
         this.companions = companions;
         this.expedite = expedite;
         this.admission = admission;
+        this.takeOver = takeOver;
         this.ended = new EndedLeases(run);
         this.preparation = new Preparation(kernel, mailbox, slots);
     }
@@ -317,7 +317,7 @@ final class Leases {
     /** @return false if no lease holds the filesystem, and nothing was done or answered */
     boolean thawOn(Connection connection, DeviceNumber device, long now) throws KernelException {
         for (LiveLease lease : List.copyOf(live.values())) {
-            if (lease.members().stream().anyMatch(m -> m.filesystem().device().equals(device))) {
+            if (holds(lease, device)) {
                 if (!mayAct(connection, lease)) {
                     connection.reply(Refusals.belongsTo(lease.holder().uid(), lease.id()));
                     return true;
@@ -405,17 +405,34 @@ final class Leases {
 
     private void freezeReturned(Note.FreezeReturned note, long now) throws KernelException {
         if (note.errno().isPresent()) {
-            // Whoever has frozen it, it was not us: neither the sentry nor a successor is to thaw
-            // it.
-            companions.tellSentry(
-                    Signal.of(Signal.Kind.FORGET, note.member().slot(), note.lease().serial(), 0));
-            note.member().refused = true;
-            rewriteRecord(note.lease());
+            // Whoever has frozen it, it was not us.
+            letGo(note.lease(), note.member());
         }
         int index = note.lease().members().indexOf(note.member());
         step(note.lease(), new LeaseEvent.FreezeReturned(index, note.errno()), now);
         if (note.asleep()) {
             step(note.lease(), new LeaseEvent.CanaryAsleep(index), now);
+        }
+    }
+
+    private void letGo(LiveLease lease, Member member) {
+        member.over = true;
+        companions.tellSentry(Signal.of(Signal.Kind.FORGET, member.slot(), lease.serial(), 0));
+        rewriteRecord(lease);
+    }
+
+    /**
+     * One of a set does not thaw; the others have, and may be frozen again by whomever. Not at once: nothing of this is
+     * to be done in a window that ends as it should.
+     */
+    private void letGoOfThawed(LiveLease lease, LeaseState.Thawing thawing, long now) {
+        if (now - thawing.since() < Transition.PATIENCE.toNanos()) {
+            return;
+        }
+        for (int i = 0; i < lease.members().size(); i++) {
+            if (thawing.parts().get(i).phase() == Part.Phase.DONE && !lease.members().get(i).over) {
+                letGo(lease, lease.members().get(i));
+            }
         }
     }
 
@@ -442,11 +459,18 @@ final class Leases {
         if (other.isPresent()) {
             Member shared =
                     lease.members().stream()
-                            .filter(m -> holds(other.get(), m))
+                            .filter(m -> holds(other.get(), m.filesystem().device()))
                             .findFirst()
                             .orElseThrow();
-            unprepared(lease, Refusals.heldBy(other.get(), shared.path()), now);
+            unprepared(lease, Refusals.heldBy(other.get(), shared.path(), now), now);
             return;
+        }
+        for (Member member : lease.members()) {
+            Optional<String> left = takeOver.atWorkOn(member.filesystem().device(), now);
+            if (left.isPresent()) {
+                unprepared(lease, Refusals.stillStuck(member.path(), left.get()), now);
+                return;
+            }
         }
         try {
             run.record(record(lease, false));
@@ -476,7 +500,7 @@ final class Leases {
         }
         boolean retold = false;
         for (Member member : lease.members()) {
-            if (!member.toldToSentry && companions.sentryReady()) {
+            if (!member.toldToSentry && !member.over && companions.sentryReady()) {
                 member.toldToSentry = true;
                 companions.tellSentry(
                         new Signal(
@@ -508,13 +532,16 @@ final class Leases {
     private Optional<LiveLease> holderOf(LiveLease lease) {
         return live.values().stream()
                 .filter(other -> other != lease && !other.ended())
-                .filter(other -> lease.members().stream().anyMatch(m -> holds(other, m)))
+                .filter(other ->
+                        lease.members().stream()
+                                .anyMatch(m -> holds(other, m.filesystem().device())))
                 .findFirst();
     }
 
-    private static boolean holds(LiveLease lease, Member member) {
+    private static boolean holds(LiveLease lease, DeviceNumber device) {
         return lease.members().stream()
-                .anyMatch(m -> m.filesystem().device().equals(member.filesystem().device()));
+                .filter(m -> !(m.over && (m.forgottenBySentry || !m.toldToSentry)))
+                .anyMatch(m -> m.filesystem().device().equals(device));
     }
 
     private void unprepared(LiveLease lease, Failure failure, long now) throws KernelException {
@@ -664,7 +691,7 @@ final class Leases {
     /** A sentry that is being replaced and does not come, or does not answer, is none. */
     void lookAtSentry(long now) throws KernelException {
         for (LiveLease lease : List.copyOf(live.values())) {
-            boolean kept = lease.members().stream().allMatch(m -> m.keptBySentry || m.refused);
+            boolean kept = lease.members().stream().allMatch(m -> m.keptBySentry || m.over);
             if (kept || !lease.atWork()) {
                 lease.sentryMissingSince = 0;
             } else if (lease.sentryMissingSince == 0) {
@@ -729,10 +756,15 @@ final class Leases {
             }
             if (lease.ended()) {
                 finish(lease, now);
-            } else if (lease.state() instanceof LeaseState.Thawing thawing
-                    && now - thawing.since() >= STUCK.toNanos()
-                    && !lease.toldStuck) {
-                tellStuck(lease, now);
+            } else if (lease.state() instanceof LeaseState.Thawing thawing) {
+                letGoOfThawed(lease, thawing, now);
+                boolean stuck =
+                        now - thawing.since() >= LeaseView.STUCK.toNanos()
+                                && !lease.view(now).stuck(now).isEmpty();
+                if (stuck && !lease.toldStuck) {
+                    tellStuck(lease, now);
+                }
+                lease.toldStuck = stuck;
             }
         }
     }
@@ -749,7 +781,11 @@ final class Leases {
                 }
             }
         }
-        if (!preSyncing && now - lease.beganNanos() >= ARMING.toNanos()) {
+        boolean late = !preSyncing && now - lease.beganNanos() >= ARMING.toNanos();
+        if (late && !lease.isPrepared()) {
+            Duration since = Duration.ofNanos(now - lease.beganNanos());
+            unprepared(lease, Refusals.notPrepared(lease.request().paths(), since), now);
+        } else if (late) {
             String missing =
                     companions.sentryHoped() && companions.canaryHoped()
                             ? "sentry and canary do not answer"
@@ -1020,6 +1056,7 @@ final class Leases {
         private final Connection connection;
         private final Set<LiveLease> expected;
         private final List<LeaseView> views = new ArrayList<>();
+        private final List<Failure> stuck = new ArrayList<>();
         private boolean answered;
 
         Gathering(Connection connection, List<LiveLease> expected) {
@@ -1028,23 +1065,28 @@ final class Leases {
         }
 
         void ended(LiveLease lease, LeaseView view) {
-            if (!answered && expected.remove(lease)) {
+            if (expected.remove(lease)) {
                 views.add(view);
-                if (expected.isEmpty()) {
-                    answer(new Reply.Ended(views));
-                }
+                answerIfComplete();
             }
         }
 
+        /** It will not end soon; the others are waited for all the same. */
         void stuck(LiveLease lease, Failure failure) {
-            if (!answered && expected.contains(lease)) {
-                answer(failure);
+            if (expected.remove(lease)) {
+                stuck.add(failure);
+                answerIfComplete();
             }
         }
 
-        private void answer(Reply reply) {
-            answered = true;
-            connection.reply(reply);
+        private void answerIfComplete() {
+            if (expected.isEmpty()) {
+                answered = true;
+                connection.reply(
+                        stuck.isEmpty()
+                                ? new Reply.Ended(views)
+                                : Refusals.stuck(stuck, views.size()));
+            }
         }
 
         boolean answered() {
@@ -1067,7 +1109,7 @@ final class Leases {
     private LeaseRecord record(LiveLease lease, boolean freezing) throws KernelException {
         List<LeaseRecord.Place> places = new ArrayList<>();
         for (Member member : lease.members()) {
-            if (member.refused) {
+            if (member.over) {
                 continue;
             }
             places.add(

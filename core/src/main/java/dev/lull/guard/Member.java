@@ -6,6 +6,7 @@ import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.Mount;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,6 +42,7 @@ final class Member {
     private final LiveLease lease;
     private final int slot;
     private final String path;
+    private final int seenBy;
     private final Filesystem filesystem;
     private final Descriptor directory;
     private final List<Descriptor> backing;
@@ -48,6 +50,9 @@ final class Member {
     private final int level;
     private final LinkedBlockingQueue<Order> orders = new LinkedBlockingQueue<>();
     private final Thread thread;
+
+    /** Since when it is written back; 0 if it is not. */
+    private volatile long syncingSince;
 
     private volatile long freezeCalled;
     private volatile long freezeReturned;
@@ -66,12 +71,16 @@ final class Member {
     boolean keptBySentry;
     boolean keptByCanary;
     boolean preSynced;
-    boolean refused;
+
+    /** Nothing of it is frozen by its lease, now or later: neither the sentry nor a successor is to thaw it. */
+    boolean over;
+
     boolean forgottenBySentry;
     boolean forgottenByCanary;
 
     /**
      * @param path as the user named it
+     * @param seenBy a process that sees the mount of {@code directory}
      * @param directory an open directory of the filesystem; owned by the member from now on
      * @param backing the files below the filesystem; owned likewise
      * @param canaryBell the event that sends the canary to sleep; owned likewise
@@ -82,6 +91,7 @@ final class Member {
             LiveLease lease,
             int slot,
             String path,
+            int seenBy,
             Filesystem filesystem,
             Descriptor directory,
             List<Descriptor> backing,
@@ -92,6 +102,7 @@ final class Member {
         this.lease = lease;
         this.slot = slot;
         this.path = path;
+        this.seenBy = seenBy;
         this.filesystem = filesystem;
         this.directory = directory;
         this.backing = List.copyOf(backing);
@@ -180,7 +191,10 @@ final class Member {
                                 new Note.PreSynced(
                                         lease,
                                         this,
-                                        attempt(() -> PreSync.rounds(kernel, directory, backing))));
+                                        attempt(() ->
+                                                writeBack(() ->
+                                                        PreSync.rounds(
+                                                                kernel, directory, backing)))));
                 case FREEZE -> freezeAndProve();
                 case THAW ->
                         mailbox.post(new Note.ThawReturned(lease, this, attempt(this::callThaw)));
@@ -196,6 +210,15 @@ final class Member {
 
     private interface Call {
         void run() throws KernelException;
+    }
+
+    private void writeBack(Call call) throws KernelException {
+        syncingSince = kernel.bootNanos();
+        try {
+            call.run();
+        } finally {
+            syncingSince = 0;
+        }
     }
 
     private static Optional<Errno> attempt(Call call) {
@@ -214,7 +237,8 @@ final class Member {
     private void freezeAndProve() {
         proof = OptionalLong.empty();
         if (lease.request().presync()) {
-            Optional<Errno> errno = attempt(() -> PreSync.once(kernel, directory, backing));
+            Optional<Errno> errno =
+                    attempt(() -> writeBack(() -> PreSync.once(kernel, directory, backing)));
             if (errno.isPresent()) {
                 mailbox.post(new Note.FreezeReturned(lease, this, errno, false));
                 return;
@@ -237,9 +261,8 @@ final class Member {
     /** Remounted since it was armed: it would be held without a canary, and nobody could say that it was. */
     private boolean isWritable() {
         try {
-            return !Filesystem.of(
-                            kernel, directory, Preparation.mountsOf(kernel, lease.holder().pid()))
-                    .readOnly();
+            List<Mount> table = Preparation.tableOf(kernel, directory, seenBy).mounts();
+            return !Filesystem.of(kernel, directory, table).readOnly();
         } catch (KernelException e) {
             return true;
         }
@@ -369,14 +392,15 @@ final class Member {
 
     /** As it is told to clients. */
     LeaseView.FilesystemView view(Optional<Part> part, long now) {
+        long syncing = syncingSince;
         return new LeaseView.FilesystemView(
                 path,
                 filesystem.device().toString(),
                 filesystem.type(),
                 filesystem.source(),
                 filesystem.uuid(),
-                part.map(p -> word(p.phase())).orElse("idle"),
-                part.map(Part::since).orElse(now),
+                syncing != 0 ? "syncing" : part.map(p -> word(p.phase())).orElse("idle"),
+                syncing != 0 ? syncing : part.map(Part::since).orElse(now),
                 span(freezeCalled, freezeReturned),
                 span(thawCalled, thawReturned),
                 part.flatMap(Part::errno).map(Errno::name));

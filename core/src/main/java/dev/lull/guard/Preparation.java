@@ -7,7 +7,7 @@ import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
-import dev.lull.linux.Mount;
+import dev.lull.linux.MountTable;
 import dev.lull.linux.MountTree;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -45,7 +45,11 @@ final class Preparation {
     }
 
     private record Found(
-            String path, Descriptor directory, Filesystem filesystem, BlockStack stack) {
+            String path,
+            Descriptor directory,
+            MountTable table,
+            Filesystem filesystem,
+            BlockStack stack) {
         Permit.Subject subject() {
             return new Permit.Subject(path, filesystem.device());
         }
@@ -54,10 +58,7 @@ final class Preparation {
     private void run(LiveLease lease, List<Descriptor> directories) {
         try {
             List<Found> found =
-                    identify(
-                            lease.request().paths(),
-                            directories,
-                            mountsOf(kernel, lease.holder().pid()));
+                    identify(lease.request().paths(), directories, lease.holder().pid());
             Optional<Duration> max =
                     lease.permit()
                             .forAll(
@@ -93,20 +94,40 @@ final class Preparation {
         }
     }
 
-    /** A client in another mount namespace opened its directories through mounts that only its own table has. */
-    static List<Mount> mountsOf(Kernel kernel, int pid) throws KernelException {
+    /**
+     * The mount table that a client's directory was opened through: its own, or this guard's, or any other process's, where
+     * it has looked into another mount namespace. The client's own if no table shows the mount, since it is unmounted.
+     *
+     * @param client its pid; 0 if unknown
+     */
+    static MountTable tableOf(Kernel kernel, Descriptor directory, int client)
+            throws KernelException {
+        MountTable own = tableOf(kernel, client);
+        long mount = kernel.status(directory).mountId();
+        if (own.mount(mount).isPresent()) {
+            return own;
+        }
+        return MountTable.search(
+                        kernel,
+                        table ->
+                                table.mount(mount).isPresent()
+                                        ? Optional.of(table)
+                                        : Optional.empty())
+                .orElse(own);
+    }
+
+    private static MountTable tableOf(Kernel kernel, int client) throws KernelException {
         try {
-            return pid == 0 ? kernel.mounts() : kernel.mountsOf(pid);
+            return MountTable.of(kernel, client == 0 ? kernel.processId() : client);
         } catch (KernelException e) {
             if (!e.errno().equals(Errno.ENOENT) && !e.errno().equals(Errno.ESRCH)) {
                 throw e;
             }
-            return kernel.mounts();
+            return MountTable.of(kernel, kernel.processId());
         }
     }
 
-    private List<Found> identify(
-            List<String> paths, List<Descriptor> directories, List<Mount> table)
+    private List<Found> identify(List<String> paths, List<Descriptor> directories, int client)
             throws KernelException {
         List<Found> found = new ArrayList<>();
         Set<DeviceNumber> seen = new HashSet<>();
@@ -115,14 +136,16 @@ final class Preparation {
             if (!kernel.status(directory).isDirectory()) {
                 throw new KernelException("open directory", paths.get(i), Errno.ENOTDIR);
             }
-            Filesystem filesystem = Filesystem.of(kernel, directory, table);
+            MountTable table = tableOf(kernel, directory, client);
+            Filesystem filesystem = Filesystem.of(kernel, directory, table.mounts());
             if (seen.add(filesystem.device())) {
                 found.add(
                         new Found(
                                 paths.get(i),
                                 directory,
+                                table,
                                 filesystem,
-                                BlockStack.under(kernel, directory, table)));
+                                BlockStack.under(kernel, directory, table.mounts())));
             } else {
                 directory.close();
             }
@@ -141,6 +164,7 @@ final class Preparation {
                             lease,
                             slots.incrementAndGet(),
                             one.path(),
+                            one.table().process(),
                             one.filesystem(),
                             one.directory(),
                             backingFiles(one.stack()),

@@ -6,10 +6,10 @@ import dev.lull.lease.Timeouts;
 import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /** What the guard says when it cannot do what it was asked: in words, and what to do next. Pure. */
 final class Refusals {
@@ -47,7 +47,10 @@ final class Refusals {
     }
 
     /** The path's filesystem belongs to another lease. */
-    static Failure heldBy(LiveLease other, String path) {
+    static Failure heldBy(LiveLease other, String path, long now) {
+        if (other.toldStuck) {
+            return stillStuck(path, isOver(other.view(now), now));
+        }
         return new Failure(
                 Failure.Kind.FROZEN_BY_OTHER,
                 "cannot freeze "
@@ -95,31 +98,94 @@ final class Refusals {
                 Optional.empty());
     }
 
+    private static final String STORAGE =
+            "it is thawed as soon as the kernel returns: look at its storage, dmesg, lull doctor --frozen, and "
+                    + "what waits in the kernel (echo w >/proc/sysrq-trigger)";
+
     /** The lease is over, and the kernel does not return from what is left of it. */
     static Failure stuck(LeaseView lease, long now) {
-        List<String> stuck = new ArrayList<>();
-        for (LeaseView.FilesystemView filesystem : lease.filesystems()) {
-            if (!filesystem.phase().equals("done")) {
-                long seconds = Duration.ofNanos(now - filesystem.phaseSince()).toSeconds();
-                stuck.add(
-                        filesystem.path()
-                                + " ("
-                                + filesystem.phase()
-                                + " since "
-                                + seconds
-                                + " s)");
-            }
-        }
         return new Failure(
                 Failure.Kind.STUCK,
-                "lease "
-                        + lease.id()
-                        + " is over, but the kernel does not return from "
-                        + String.join(", ", stuck),
+                isOver(lease, now),
                 Optional.empty(),
-                Optional.empty(),
-                Optional.of("lull status tells when it does; dmesg may tell why it does not"),
+                lease.stuck(now).stream().map(LeaseView.FilesystemView::path).findFirst(),
+                Optional.of(STORAGE),
                 Optional.of(lease));
+    }
+
+    private static String isOver(LeaseView lease, long now) {
+        return lease.stuck(now).isEmpty()
+                ? "lease " + lease.id() + " is over, and being thawed"
+                : "lease "
+                        + lease.id()
+                        + " is over, but "
+                        + lease.stuck(now).stream()
+                                .map(one ->
+                                        notReturned(
+                                                one.call().orElse(""),
+                                                one.path(),
+                                                one.phaseLasts(now)))
+                                .collect(Collectors.joining(", "));
+    }
+
+    /** What is said of every call that hangs. */
+    static String notReturned(String call, String path, Duration since) {
+        return "the kernel has not returned from "
+                + call
+                + " of "
+                + path
+                + " for "
+                + since.toSeconds()
+                + " s";
+    }
+
+    /** Of several leases that were to end, some cannot. */
+    static Failure stuck(List<Failure> stuck, int ended) {
+        return new Failure(
+                Failure.Kind.STUCK,
+                stuck.stream().map(Failure::message).collect(Collectors.joining("; "))
+                        + (ended > 0 ? "; of the other leases " + ended + " ended" : ""),
+                Optional.empty(),
+                stuck.getFirst().path(),
+                Optional.of(STORAGE),
+                stuck.getFirst().lease());
+    }
+
+    /** A call that belongs to no lease does not return. */
+    static Failure stuck(String call, String path, Duration since) {
+        return new Failure(
+                Failure.Kind.STUCK,
+                notReturned(call, path, since),
+                Optional.empty(),
+                Optional.of(path),
+                Optional.of(STORAGE),
+                Optional.empty());
+    }
+
+    /** The path's filesystem cannot be frozen before the kernel has let go of it. */
+    static Failure stillStuck(String path, String why) {
+        return new Failure(
+                Failure.Kind.STUCK,
+                "cannot freeze " + path + ": " + Errno.EBUSY + ", " + why,
+                Optional.of(Errno.EBUSY.name()),
+                Optional.of(path),
+                Optional.of(STORAGE),
+                Optional.empty());
+    }
+
+    /** Not even what was named could be looked at. */
+    static Failure notPrepared(List<String> paths, Duration since) {
+        return new Failure(
+                Failure.Kind.STUCK,
+                "cannot arm: the kernel has not told about "
+                        + String.join(", ", paths)
+                        + " for "
+                        + since.toSeconds()
+                        + " s",
+                Optional.empty(),
+                Optional.of(paths.getFirst()),
+                Optional.of("nothing is frozen; does its storage, or the one below it, answer?"),
+                Optional.empty());
     }
 
     /** The freeze failed, or ended before the whole set was frozen. */

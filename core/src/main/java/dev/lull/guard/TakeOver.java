@@ -2,25 +2,28 @@ package dev.lull.guard;
 
 import dev.lull.lease.End;
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
+import dev.lull.linux.MountTable;
 import dev.lull.linux.ThreadStatus;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Thaws what a guard that died, together with its sentry, left frozen. Nobody can say any more whether such a lease was
@@ -38,6 +41,11 @@ final class TakeOver {
     private final RunDirectory run;
     private final List<String> warnings;
 
+    /** What is being thawed, and since when. */
+    private final Map<LeaseRecord.Place, Attempt> attempts = new ConcurrentHashMap<>();
+
+    private record Attempt(String path, LeaseView lease, long since) {}
+
     /** @param warnings what could not be done is added here, in words */
     TakeOver(Kernel kernel, RunDirectory run, List<String> warnings) {
         this.kernel = kernel;
@@ -45,19 +53,69 @@ final class TakeOver {
         this.warnings = warnings;
     }
 
-    /** Returns when all is thawed, or what is stuck has been given its time; that goes on being tried. */
+    /**
+     * Returns when all is thawed, or what is stuck has been given its time; that goes on being tried. All records at once:
+     * what one of them is stuck on is not to keep the filesystems of the others frozen.
+     */
     void run() throws IOException {
         String boot = kernel.bootId();
+        List<Thread> threads = new ArrayList<>();
         for (LeaseRecord record : run.records(warnings)) {
+            Runnable work = () -> tryRun(record, boot);
+            Thread thread = new Thread(null, work, "take-over", 256 * 1024);
+            thread.setDaemon(true);
+            threads.add(thread);
+            thread.start();
+        }
+        for (Thread thread : threads) {
             try {
-                run(record, boot);
-            } catch (IOException e) {
-                // The other records count as much.
-                warnings.add(
-                        "lease " + record.lease().id() + " of a dead guard: " + e.getMessage());
+                thread.join();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
         }
         run.forgetIdleCertificates();
+    }
+
+    private void tryRun(LeaseRecord record, String boot) {
+        try {
+            run(record, boot);
+        } catch (IOException e) {
+            // The other records count as much.
+            warn(record, e.getMessage());
+        }
+    }
+
+    private void warn(LeaseRecord record, @Nullable String what) {
+        synchronized (warnings) {
+            warnings.add("lease " + record.lease().id() + " of a dead guard: " + what);
+        }
+    }
+
+    /** Whether something is not thawed yet that can be reached. */
+    boolean isAtWork() {
+        return !attempts.isEmpty();
+    }
+
+    /** What is not thawed yet, in words. */
+    List<String> atWork(long now) {
+        return attempts.values().stream().map(attempt -> words(attempt, now)).toList();
+    }
+
+    /** The same for one filesystem; empty if there is nothing left to be thawed of it. */
+    Optional<String> atWorkOn(DeviceNumber device, long now) {
+        return attempts.entrySet().stream()
+                .filter(entry -> entry.getKey().device().equals(device.toString()))
+                .map(entry -> words(entry.getValue(), now))
+                .findFirst();
+    }
+
+    private static String words(Attempt attempt, long now) {
+        return "lease "
+                + attempt.lease().id()
+                + " of a dead guard: "
+                + Refusals.notReturned(
+                        "FITHAW", attempt.path(), Duration.ofNanos(now - attempt.since()));
     }
 
     private void run(LeaseRecord record, String boot) throws IOException {
@@ -96,10 +154,9 @@ final class TakeOver {
                 if (isGone(place)) {
                     left.decrementAndGet();
                 } else {
-                    warnings.add(
-                            "lease "
-                                    + record.lease().id()
-                                    + ": filesystem "
+                    warn(
+                            record,
+                            "filesystem "
                                     + place.device()
                                     + " may be frozen, but is mounted in no process's view");
                 }
@@ -108,11 +165,6 @@ final class TakeOver {
         }
         if (left.decrementAndGet() == 0) {
             end(record, "its guard died; thawed by the next one");
-        } else {
-            warnings.add(
-                    "lease "
-                            + record.lease().id()
-                            + ": not all that its dead guard froze is thawed yet");
         }
     }
 
@@ -132,9 +184,12 @@ final class TakeOver {
             Descriptor directory,
             CountDownLatch done,
             AtomicInteger left) {
+        Attempt attempt = new Attempt(pathOf(record, place), record.lease(), kernel.bootNanos());
+        attempts.put(place, attempt);
         Runnable work =
                 () -> {
                     boolean thawed = thawAndClose(record, directory);
+                    attempts.remove(place, attempt);
                     done.countDown();
                     if (thawed && left.decrementAndGet() == 0) {
                         endLate(record);
@@ -143,6 +198,14 @@ final class TakeOver {
         Thread thread = new Thread(null, work, "take-over-" + place.device(), 256 * 1024);
         thread.setDaemon(true);
         thread.start();
+    }
+
+    private static String pathOf(LeaseRecord record, LeaseRecord.Place place) {
+        return record.lease().filesystems().stream()
+                .filter(filesystem -> filesystem.device().equals(place.device()))
+                .map(LeaseView.FilesystemView::path)
+                .findFirst()
+                .orElse(place.device());
     }
 
     private void endLate(LeaseRecord record) {
@@ -186,43 +249,19 @@ final class TakeOver {
         return leader.get().dead() && kernel.threads(record.guardPid()).size() <= 1;
     }
 
-    /** In this mount namespace first, then in every other that a process lives in. */
     private Optional<Descriptor> find(LeaseRecord.Place place) throws KernelException {
-        Optional<Descriptor> here = find(place, kernel.mounts(), Path.of("/"));
-        if (here.isPresent()) {
-            return here;
-        }
-        Set<List<Mount>> seen = new LinkedHashSet<>();
-        for (String name : kernel.listKnobs(Path.of("/proc"))) {
-            if (!name.matches("[1-9][0-9]{0,9}")) {
-                continue;
-            }
-            try {
-                List<Mount> table = kernel.mountsOf(Integer.parseInt(name));
-                if (seen.add(table)) {
-                    Optional<Descriptor> there = find(place, table, Path.of("/proc", name, "root"));
-                    if (there.isPresent()) {
-                        return there;
-                    }
-                }
-            } catch (KernelException e) {
-                // Processes come and go.
-                continue;
-            }
-        }
-        return Optional.empty();
+        return MountTable.search(kernel, table -> find(place, table));
     }
 
-    private Optional<Descriptor> find(LeaseRecord.Place place, List<Mount> table, Path root) {
-        for (Mount mount : table) {
+    private Optional<Descriptor> find(LeaseRecord.Place place, MountTable table) {
+        for (Mount mount : table.mounts()) {
             if (!mount.device().toString().equals(place.device())) {
                 continue;
             }
             try {
-                Descriptor directory =
-                        kernel.openDirectory(
-                                root.resolve(Path.of("/").relativize(mount.mountPoint())));
-                if (isIt(directory, place, table)) {
+                Path point = Path.of("/").relativize(mount.mountPoint());
+                Descriptor directory = kernel.openDirectory(table.root().resolve(point));
+                if (isIt(directory, place, table.mounts())) {
                     return Optional.of(directory);
                 }
                 directory.close();

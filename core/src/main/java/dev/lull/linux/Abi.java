@@ -60,6 +60,7 @@ final class Abi {
     static final long PIDFD_SEND_SIGNAL = 424;
     static final long PIDFD_OPEN = 434;
     static final long CLOSE_RANGE = 436;
+    static final long OPENAT2 = 437;
 
     static final int O_RDONLY = 0;
     static final int O_WRONLY = 1;

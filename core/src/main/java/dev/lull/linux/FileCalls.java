@@ -7,6 +7,16 @@ public interface FileCalls {
     /** Opens a directory for reading (O_RDONLY|O_DIRECTORY). @throws KernelException ENOENT, ENOTDIR, EACCES, … */
     Descriptor openDirectory(Path path) throws KernelException;
 
+    /**
+     * Opens a directory for reading as a process whose root directory is {@code root} would: absolute and symbolic links
+     * and {@code ..} stay below it. Links of /proc that lead elsewhere are not followed (openat2(2) with RESOLVE_IN_ROOT
+     * and RESOLVE_NO_MAGICLINKS, Linux 5.6).
+     *
+     * @throws KernelException ENOENT, ENOTDIR, EACCES, …; ELOOP at a link of /proc; EAGAIN if directories are moved about
+     *     all the time; ENOSYS on an older kernel
+     */
+    Descriptor openDirectoryBelow(Descriptor root, Path path) throws KernelException;
+
     /** Opens an existing file for reading, following links (O_RDONLY|O_NONBLOCK|O_NOCTTY). */
     Descriptor openRead(Path path) throws KernelException;
 

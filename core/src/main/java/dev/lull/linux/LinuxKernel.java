@@ -35,6 +35,12 @@ public final class LinuxKernel implements Kernel {
     private static final int F_SETFL = 4;
     private static final int FD_CLOEXEC = 1;
 
+    /** struct open_how of linux/openat2.h: flags, mode, resolve. */
+    private static final int OPEN_HOW = 24;
+
+    private static final long RESOLVE_NO_MAGICLINKS = 0x02;
+    private static final long RESOLVE_IN_ROOT = 0x10;
+
     /** proc_pid_status(5) has some 1500, and more with many processors. */
     private static final int STATUS_BYTES = 8192;
 
@@ -236,6 +242,30 @@ public final class LinuxKernel implements Kernel {
     @Override
     public Descriptor openDirectory(Path path) throws KernelException {
         return open(path, Abi.O_RDONLY | Abi.O_DIRECTORY, 0);
+    }
+
+    @Override
+    public Descriptor openDirectoryBelow(Descriptor root, Path path) throws KernelException {
+        String name = root.name() + "/" + Path.of("/").relativize(Path.of("/").resolve(path));
+        byte[] bytes = PathBytes.encode(path);
+        long number = -Errno.EAGAIN.number();
+        // EAGAIN: something was renamed or mounted meanwhile, and ".." could have led out.
+        for (int attempt = 0; attempt < 64 && number == -Errno.EAGAIN.number(); attempt++) {
+            Scratch scratch = Scratch.of(bytes.length + OPEN_HOW);
+            long text = scratch.string(bytes);
+            int how = scratch.reserve(OPEN_HOW);
+            scratch.putLong(how, Abi.O_RDONLY | Abi.O_DIRECTORY | Abi.O_CLOEXEC);
+            scratch.putLong(how + 16, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+            number =
+                    SystemCall.call(
+                            scratch,
+                            Abi.OPENAT2,
+                            root.number(),
+                            text,
+                            scratch.address(how),
+                            OPEN_HOW);
+        }
+        return own(check(number, "open", name), name);
     }
 
     @Override

@@ -36,6 +36,58 @@ class LinuxKernelTest {
     }
 
     @Test
+    void noLinkLeadsOutOfARoot() throws Exception {
+        Path root = Files.createDirectory(directory.resolve("root"));
+        Files.createDirectory(root.resolve("tmp"));
+        Files.createSymbolicLink(root.resolve("absolute"), Path.of("/tmp"));
+        Files.createSymbolicLink(root.resolve("up"), Path.of("../../../../../../../../tmp"));
+        Files.createSymbolicLink(root.resolve("out"), directory);
+        try (Descriptor top = kernel.openDirectory(root);
+                Descriptor tmp = kernel.openDirectory(root.resolve("tmp"))) {
+            for (String way : List.of("/absolute", "absolute", "/up", "/absolute/../up")) {
+                try (Descriptor found = kernel.openDirectoryBelow(top, Path.of(way))) {
+                    assertThat(kernel.status(found).inode())
+                            .as(way)
+                            .isEqualTo(kernel.status(tmp).inode());
+                }
+            }
+            assertThatExceptionOfType(KernelException.class)
+                    .isThrownBy(() -> kernel.openDirectoryBelow(top, Path.of("/out")))
+                    .withMessage("open " + root + "/out: ENOENT (no such file or directory)");
+        }
+    }
+
+    /** Each process's root is a link in /proc, also in that of a container, and leads wherever that process is. */
+    @Test
+    void noLinkOfProcIsFollowedBelowARoot() throws KernelException {
+        try (Descriptor slash = kernel.openDirectory(Path.of("/"))) {
+            assertThatExceptionOfType(KernelException.class)
+                    .isThrownBy(() -> kernel.openDirectoryBelow(slash, Path.of("/proc/self/root")))
+                    .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.ELOOP));
+        }
+    }
+
+    @Test
+    void aProcessHasANamespaceUntilItEnds() throws Exception {
+        Process sleep = new ProcessBuilder("/bin/sleep", "60").start();
+        try (MountNamespace its = MountNamespace.of(kernel, (int) sleep.pid());
+                Descriptor here = kernel.openDirectory(directory)) {
+            try (Descriptor there = its.openDirectory(directory)) {
+                assertThat(kernel.status(there)).isEqualTo(kernel.status(here));
+            }
+            assertThat(its.process()).contains((int) sleep.pid());
+            assertThat(its.shown(Path.of("/a/../srv")))
+                    .hasToString("/proc/" + sleep.pid() + "/root/srv");
+            assertThat(its.mounts().mounts()).isEqualTo(kernel.mounts());
+            sleep.destroyForcibly().waitFor();
+            assertThatExceptionOfType(KernelException.class).isThrownBy(its::mounts);
+        }
+        assertThatExceptionOfType(KernelException.class)
+                .isThrownBy(() -> MountNamespace.of(kernel, (int) sleep.pid()))
+                .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.ESRCH));
+    }
+
+    @Test
     void knowsTheProcessThatItIsIn() throws KernelException {
         int pid = kernel.processId();
         assertThat(pid).isEqualTo((int) ProcessHandle.current().pid());

@@ -28,6 +28,8 @@ public final class FakeFilesystem {
     int syncs;
     int checkpoints;
     Duration freezeDuration = Duration.ZERO;
+    boolean freezesHang;
+    boolean thawsHang;
     long totalBytes = 100L << 30;
     long freeBytes = 50L << 30;
 
@@ -157,6 +159,29 @@ public final class FakeFilesystem {
     public void freezeTakes(Duration duration) {
         synchronized (world) {
             freezeDuration = duration;
+        }
+    }
+
+    /** From now on, FIFREEZE does not return, whoever calls it, until {@link #letGo}. */
+    public void hangFreezes() {
+        synchronized (world) {
+            freezesHang = true;
+        }
+    }
+
+    /** From now on, FITHAW does not return, whoever calls it, until {@link #letGo}. */
+    public void hangThaws() {
+        synchronized (world) {
+            thawsHang = true;
+        }
+    }
+
+    /** Lets every call that hangs go on, and hangs no more. */
+    public void letGo() {
+        synchronized (world) {
+            freezesHang = false;
+            thawsHang = false;
+            world.notifyAll();
         }
     }
 

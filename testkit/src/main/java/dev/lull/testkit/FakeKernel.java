@@ -192,7 +192,7 @@ public final class FakeKernel implements Kernel {
             try {
                 process.blockUntil(world.clock.nanos() + filesystem.freezeDuration.toNanos());
                 // The sync inside FIFREEZE writes to the device.
-                process.block(() -> !filesystem.restsOnFrozen());
+                process.block(() -> !filesystem.restsOnFrozen() && !filesystem.freezesHang);
             } finally {
                 // Also for a process killed meanwhile: nothing cancels a freeze under way.
                 filesystem.freezing = false;
@@ -211,7 +211,7 @@ public final class FakeKernel implements Kernel {
                 throw new KernelException("FITHAW", descriptor.name(), Errno.EINVAL);
             }
             // Thawing marks the superblock and writes it.
-            process.block(() -> !filesystem.restsOnFrozen());
+            process.block(() -> !filesystem.restsOnFrozen() && !filesystem.thawsHang);
             if (!filesystem.frozen) {
                 throw new KernelException("FITHAW", descriptor.name(), Errno.EINVAL);
             }
@@ -345,6 +345,14 @@ public final class FakeKernel implements Kernel {
             }
             return open(path);
         }
+    }
+
+    /** There are no links here: {@code ..} is all that could lead out. */
+    @Override
+    public Descriptor openDirectoryBelow(Descriptor root, Path path) throws KernelException {
+        Path slash = Path.of("/");
+        Path inside = slash.relativize(slash.resolve(path).normalize());
+        return openDirectory(Path.of(root.name()).resolve(inside));
     }
 
     @Override

@@ -387,6 +387,14 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     }
 
     @Override
+    public Descriptor openDirectoryBelow(Descriptor root, Path path) throws KernelException {
+        Call call = begin("openDirectoryBelow", path.toString());
+        Descriptor result = kernel.openDirectoryBelow(root, path);
+        call.end();
+        return result;
+    }
+
+    @Override
     public Descriptor openRead(Path path) throws KernelException {
         Call call = begin("openRead", path.toString());
         Descriptor result = kernel.openRead(path);

@@ -350,6 +350,25 @@ public abstract class KernelConformance {
     }
 
     @Test
+    void aPathBelowARootStaysThere() throws KernelException {
+        Path inside = directoryOnTmpfs("inside");
+        try (Descriptor root = kernel().openDirectory(tmpfs())) {
+            long expected;
+            try (Descriptor directory = kernel().openDirectory(inside)) {
+                expected = kernel().status(directory).inode();
+            }
+            for (String way : List.of("inside", "/inside", "../inside", "/../../inside/.")) {
+                try (Descriptor found = kernel().openDirectoryBelow(root, Path.of(way))) {
+                    assertThat(kernel().status(found).inode()).as(way).isEqualTo(expected);
+                    assertThat(kernel().status(found).isDirectory()).isTrue();
+                }
+            }
+            // There from here, and not from there.
+            assertErrno(Errno.ENOENT, () -> kernel().openDirectoryBelow(root, mountPoint()));
+        }
+    }
+
+    @Test
     void aDirectoryThatIsNoMountPointIsToldFromOne() throws KernelException {
         Path inside = directoryOnTmpfs("inside");
         try (Descriptor directory = kernel().openDirectory(inside)) {

@@ -52,6 +52,9 @@ final class GuardHost implements AutoCloseable {
     private final AtomicInteger running = new AtomicInteger();
     private volatile Consumer<Kernel> holder = _ -> {};
 
+    /** How long the next guard stays without leases; zero is for ever. */
+    volatile Duration idle = Duration.ZERO;
+
     GuardHost(Path directory) throws IOException {
         this(directory, (_, own) -> own);
     }
@@ -115,7 +118,8 @@ final class GuardHost implements AutoCloseable {
     private void guard(Kernel own) throws IOException {
         RunDirectory its = new RunDirectory(own, directory);
         List<String> warnings = new ArrayList<>();
-        new TakeOver(own, its, warnings).run();
+        TakeOver takeOver = new TakeOver(own, its, warnings);
+        takeOver.run();
         Expedite expedite = new Expedite(own, its.expediteMarker());
         expedite.recover();
         kernel.removeSocket(its.socket());
@@ -128,7 +132,8 @@ final class GuardHost implements AutoCloseable {
                                 Supervisor.of(own, Map.of()),
                                 listener,
                                 policyFile(),
-                                Duration.ZERO,
+                                idle,
+                                takeOver,
                                 warnings)) {
             loop.warmUp();
             loop.run();
@@ -165,6 +170,7 @@ final class GuardHost implements AutoCloseable {
     /** Ends every process, so that nothing is written to the directory any more. */
     @Override
     public void close() {
+        filesystems.forEach(FakeFilesystem::letGo);
         filesystems.stream().filter(FakeFilesystem::isFrozen).forEach(FakeFilesystem::thawByOthers);
         kernel.spawned().forEach(FakeProcess::kill);
         until(() -> kernel.spawned().stream().allMatch(FakeProcess::hasEnded));

@@ -44,8 +44,8 @@ public final class MountNamespace implements AutoCloseable {
         }
     }
 
-    /** The process that keeps it. */
-    long keeper() {
+    /** A process that lives in here. */
+    public long pid() {
         return keeper.pid();
     }
 

@@ -75,7 +75,7 @@ public final class RootNamespace implements AutoCloseable {
         await("the root is " + filesystem)
                 .atMost(Duration.ofSeconds(5))
                 .pollInterval(Duration.ofMillis(10))
-                .until(() -> Processes.name(namespace.keeper()).orElse("").equals("sleep"));
+                .until(() -> Processes.name(namespace.pid()).orElse("").equals("sleep"));
         return new RootNamespace(filesystem, namespace, build);
     }
 
@@ -184,7 +184,7 @@ public final class RootNamespace implements AutoCloseable {
 
     /** A path in here, for those who are outside. */
     public Path resolve(String absolute) {
-        return Path.of("/proc", Long.toString(namespace.keeper()), "root")
+        return Path.of("/proc", Long.toString(namespace.pid()), "root")
                 .resolve(Path.of("/").relativize(Path.of(absolute)));
     }
 
@@ -281,8 +281,8 @@ public final class RootNamespace implements AutoCloseable {
 
     /** Who is in here, but for the process that keeps it. */
     public List<Long> processes() {
-        return Processes.inMountNamespaceOf(Long.toString(namespace.keeper())).stream()
-                .filter(pid -> pid != namespace.keeper())
+        return Processes.inMountNamespaceOf(Long.toString(namespace.pid())).stream()
+                .filter(pid -> pid != namespace.pid())
                 .toList();
     }
 
