@@ -10,6 +10,7 @@ module dev.lull.core {
     exports dev.lull.linux;
     exports dev.lull.plan;
     exports dev.lull.backup;
+    exports dev.lull.run;
     exports dev.lull.snapshot;
     exports dev.lull.snapshot.btrfs;
     exports dev.lull.snapshot.command;
