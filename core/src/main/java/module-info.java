@@ -12,6 +12,7 @@ module dev.lull.core {
     exports dev.lull.participant.hook;
     exports dev.lull.plan;
     exports dev.lull.backup;
+    exports dev.lull.run;
     exports dev.lull.snapshot;
     exports dev.lull.snapshot.btrfs;
     exports dev.lull.snapshot.command;

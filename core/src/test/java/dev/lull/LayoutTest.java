@@ -26,6 +26,7 @@ class LayoutTest {
                     "dev.lull.lease",
                     "dev.lull.guard",
                     "dev.lull.freeze",
+                    "dev.lull.run",
                     "dev.lull.snapshot",
                     "dev.lull.participant",
                     "dev.lull.plan",

@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
             StatusCommand.class,
             HistoryCommand.class,
             HoldCommand.class,
+            RunCommand.class,
             SnapshotCommand.class,
             BackupCommand.class,
             VerifyCommand.class,

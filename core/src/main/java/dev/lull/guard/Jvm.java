@@ -57,6 +57,20 @@ public final class Jvm {
                 arguments);
     }
 
+    /** What answers the freeze ioctls of a program, beside it: {@link dev.lull.guard} knows no more of it. */
+    public static List<String> runCommand(String mainClass, List<String> arguments) {
+        return command(
+                "run",
+                mainClass,
+                List.of(
+                        "-XX:TieredStopAtLevel=1",
+                        "-XX:ReservedCodeCacheSize=16m",
+                        "-Xms8m",
+                        "-Xmx32m",
+                        "-Xmn4m"),
+                arguments);
+    }
+
     static List<String> sentryCommand(Path runDirectory, int guardPid) {
         return command(
                 "sentry",

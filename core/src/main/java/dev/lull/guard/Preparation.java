@@ -4,6 +4,7 @@ import dev.lull.linux.BlockStack;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
+import dev.lull.linux.FileStatus;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
@@ -133,7 +134,8 @@ final class Preparation {
         Set<DeviceNumber> seen = new HashSet<>();
         for (int i = 0; i < directories.size(); i++) {
             Descriptor directory = directories.get(i);
-            if (!kernel.status(directory).isDirectory()) {
+            FileStatus status = kernel.status(directory);
+            if (!status.isDirectory() && !status.isRegularFile()) {
                 throw new KernelException("open directory", paths.get(i), Errno.ENOTDIR);
             }
             MountTable table = tableOf(kernel, directory, client);

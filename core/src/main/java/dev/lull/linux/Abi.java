@@ -7,8 +7,8 @@ package dev.lull.linux;
  */
 final class Abi {
     private static final String ARCHITECTURE = System.getProperty("os.arch", "");
-    private static final boolean X86_64 = ARCHITECTURE.equals("amd64");
-    private static final boolean ARM64 = ARCHITECTURE.equals("aarch64");
+    static final boolean X86_64 = ARCHITECTURE.equals("amd64");
+    static final boolean ARM64 = ARCHITECTURE.equals("aarch64");
 
     static final long READ = number(0, 63);
     static final long WRITE = number(1, 64);
@@ -54,6 +54,8 @@ final class Abi {
     static final long ACCEPT4 = number(288, 242);
     static final long EVENTFD2 = number(290, 19);
     static final long PRLIMIT64 = number(302, 261);
+    static final long PROCESS_VM_READV = number(310, 270);
+    static final long SECCOMP = number(317, 277);
     static final long SYNCFS = number(306, 267);
     static final long STATX = number(332, 291);
     // One number everywhere since Linux 5.1.
@@ -61,6 +63,7 @@ final class Abi {
     static final long PIDFD_OPEN = 434;
     static final long CLOSE_RANGE = 436;
     static final long OPENAT2 = 437;
+    static final long PIDFD_GETFD = 438;
 
     static final int O_RDONLY = 0;
     static final int O_WRONLY = 1;
@@ -70,9 +73,13 @@ final class Abi {
     static final int O_EXCL = 0200;
     static final int O_NOCTTY = 0400;
     static final int O_NONBLOCK = 04000;
+    static final int O_PATH = 010000000;
 
     /** Bytes of the kernel's own sigset_t, which is smaller than libc's. */
     static final int SIGNAL_SET = 8;
+
+    /** Bytes of the kernel's own struct sigaction: the handler first, and nothing else that counts. */
+    static final int SIGNAL_ACTION = 32;
 
     static final int O_CLOEXEC = 02000000;
     // arch/arm64/include/uapi/asm/fcntl.h against asm-generic/fcntl.h

@@ -1,5 +1,7 @@
 package dev.lull.linux;
 
+import java.util.Optional;
+
 /**
  * An error number of the kernel with its name and text, as errno(3) and strerror(3) have them. Numbers are those of
  * asm-generic/errno.h, which x86-64 and arm64 share.
@@ -141,6 +143,16 @@ public record Errno(int number, String name, String text) {
             }
         }
         return new Errno(number, "E" + number, "error " + number);
+    }
+
+    /** The errno of that name, where it has one here. */
+    public static Optional<Errno> named(String name) {
+        for (Errno errno : KNOWN) {
+            if (errno.name.equals(name)) {
+                return Optional.of(errno);
+            }
+        }
+        return Optional.empty();
     }
 
     @Override

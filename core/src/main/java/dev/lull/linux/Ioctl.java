@@ -8,6 +8,10 @@ final class Ioctl {
     // include/uapi/linux/fs.h. FIFREEZE is _IOWR('X', 119, int), FITHAW _IOWR('X', 120, int).
     static final long FIFREEZE = 0xC004_5877L;
     static final long FITHAW = 0xC004_5878L;
+
+    /** _IO(0x00, 3), of no kernel: what 2008's patch was to have, next after FIBMAP and FIGETBSZ. */
+    static final long FIFREEZE_RESET_TIMEOUT = 0x0003L;
+
     static final long FICLONE = 0x4004_9409L;
     static final long FS_IOC_FIEMAP = 0xC020_660BL;
 
@@ -37,6 +41,17 @@ final class Ioctl {
     static final long LOOP_GET_STATUS64 = 0x4C05;
     static final long LOOP_CONFIGURE = 0x4C0A;
     static final long LOOP_CTL_GET_FREE = 0x4C82;
+
+    /** include/uapi/linux/seccomp.h: _IOWR('!', 0, struct seccomp_notif), _IOWR('!', 1, struct seccomp_notif_resp). */
+    static final long SECCOMP_IOCTL_NOTIF_RECV = 0xC050_2100L;
+
+    static final long SECCOMP_IOCTL_NOTIF_SEND = 0xC018_2101L;
+
+    /** _IOW('!', 2, __u64); Linux 5.17 corrected the direction, and takes the older number as well. */
+    static final long SECCOMP_IOCTL_NOTIF_ID_VALID = 0x4008_2102L;
+
+    /** include/uapi/linux/pidfd.h: _IOWR(0xFF, 11, struct pidfd_info), of the first 64 bytes; Linux 6.13. */
+    static final long PIDFD_GET_INFO = 0xC040_FF0BL;
 
     private Ioctl() {}
 }

@@ -8,4 +8,10 @@ package dev.lull.linux;
  * operation, what it was applied to, and errno; {@code EINTR} is retried inside unless a method says otherwise.
  */
 public interface Kernel
-        extends FreezeCalls, FileCalls, MountCalls, StorageCalls, SocketCalls, ProcessCalls {}
+        extends FreezeCalls,
+                FileCalls,
+                MountCalls,
+                StorageCalls,
+                SocketCalls,
+                ProcessCalls,
+                TrapCalls {}

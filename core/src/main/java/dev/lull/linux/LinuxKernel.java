@@ -111,10 +111,15 @@ public final class LinuxKernel implements Kernel {
     private static final int RLIMIT_CORE = 4;
     private static final int SIGQUIT = 3;
     private static final long SIG_IGN = 1;
-    private static final int KERNEL_SIGACTION = 32;
     private static final int PR_SET_TIMERSLACK = 29;
     private static final int PR_SET_IO_FLUSHER = 57;
     private static final int WNOHANG = 1;
+    private static final long CAP_SYS_ADMIN = 1L << 21;
+
+    // struct pidfd_info of include/uapi/linux/pidfd.h, as far as Linux 6.13 had it
+    private static final int PIDFD_INFO = 64;
+    private static final int PIDFD_INFO_EXIT_CODE = 60;
+    private static final long PIDFD_INFO_EXIT = 8;
 
     private static final int DIRENT_LENGTH = 16;
     private static final int DIRENT_NAME = 19;
@@ -1052,6 +1057,67 @@ public final class LinuxKernel implements Kernel {
         return ready;
     }
 
+    // Trapped ioctls
+
+    @Override
+    public Descriptor trapFreezes() throws KernelException {
+        return Seccomp.trapFreezes();
+    }
+
+    @Override
+    public Optional<TrappedIoctl> nextTrapped(Descriptor listener) throws KernelException {
+        return Seccomp.next(listener);
+    }
+
+    @Override
+    public boolean isPending(Descriptor listener, TrappedIoctl call) throws KernelException {
+        return Seccomp.isPending(listener, call.id());
+    }
+
+    @Override
+    public boolean answer(Descriptor listener, TrappedIoctl call, Optional<Errno> failure)
+            throws KernelException {
+        return Seccomp.answer(
+                listener, call.id(), failure.isPresent() ? failure.get().number() : 0);
+    }
+
+    @Override
+    public boolean letThrough(Descriptor listener, TrappedIoctl call) throws KernelException {
+        return Seccomp.letThrough(listener, call.id());
+    }
+
+    @Override
+    public Descriptor takeDescriptor(int thread, int number) throws KernelException {
+        return Seccomp.takeDescriptor(thread, number);
+    }
+
+    @Override
+    public boolean isAdministrator(int thread) throws KernelException {
+        boolean capable =
+                (ProcThread.capabilities(readStatus(single(thread))) & CAP_SYS_ADMIN) != 0;
+        return capable
+                && userNamespace(Integer.toString(thread)).equals(userNamespace("thread-self"));
+    }
+
+    private InodeNumber userNamespace(String thread) throws KernelException {
+        try (Descriptor namespace = openRead(Path.of("/proc", thread, "ns/user"))) {
+            FileStatus status = status(namespace);
+            return new InodeNumber(status.device(), status.inode());
+        }
+    }
+
+    private record InodeNumber(DeviceNumber device, long inode) {}
+
+    @Override
+    public byte[] readMemory(int thread, long address, int length) throws KernelException {
+        return Seccomp.readMemory(single(thread), address, length);
+    }
+
+    /** {@code /proc/TID/status}, of any thread. */
+    static byte[] readStatus(int thread) throws KernelException {
+        return readWhole(ascii(new StringBuilder("/proc/").append(thread).append("/status")));
+    }
+
     // Processes, memory and time
 
     @Override
@@ -1089,8 +1155,7 @@ public final class LinuxKernel implements Kernel {
     @Override
     public void ignoreQuit() throws KernelException {
         Scratch scratch = Scratch.of();
-        // struct sigaction as the kernel has it: the handler first, and nothing else that counts.
-        int action = scratch.reserve(KERNEL_SIGACTION);
+        int action = scratch.reserve(Abi.SIGNAL_ACTION);
         scratch.putLong(action, SIG_IGN);
         check(
                 SystemCall.call(
@@ -1186,6 +1251,11 @@ public final class LinuxKernel implements Kernel {
     }
 
     @Override
+    public void become(Execution execution) throws KernelException {
+        Spawn.become(execution);
+    }
+
+    @Override
     public OptionalInt reap(int pid) throws KernelException {
         Scratch scratch = Scratch.of();
         int status = scratch.reserve(4);
@@ -1195,9 +1265,38 @@ public final class LinuxKernel implements Kernel {
         if (check(result, "wait4", process(pid)) == 0) {
             return OptionalInt.empty();
         }
-        int how = scratch.getInt(status);
-        int signal = how & 0x7F;
-        return OptionalInt.of(signal == 0 ? (how >> 8) & 0xFF : 128 + signal);
+        return OptionalInt.of(ProcessEnd.ofWaitStatus(scratch.getInt(status)).shellStatus());
+    }
+
+    @Override
+    public Optional<ProcessEnd> endOf(Descriptor process, int pid) throws KernelException {
+        StringBuilder path = new StringBuilder("/proc/").append(single(pid)).append("/stat");
+        try {
+            OptionalInt zombie = ProcThread.waitStatus(readWhole(ascii(path)));
+            if (zombie.isPresent() && isUnreaped(process)) {
+                return Optional.of(ProcessEnd.ofWaitStatus(zombie.getAsInt()));
+            }
+        } catch (KernelException e) {
+            gone(e);
+        }
+        Scratch scratch = Scratch.of(PIDFD_INFO);
+        int info = scratch.reserve(PIDFD_INFO);
+        scratch.putLong(info, PIDFD_INFO_EXIT);
+        long result =
+                SystemCall.call(
+                        scratch,
+                        Abi.IOCTL,
+                        process.number(),
+                        Ioctl.PIDFD_GET_INFO,
+                        scratch.address(info));
+        return result == 0 && (scratch.getLong(info) & PIDFD_INFO_EXIT) != 0
+                ? Optional.of(ProcessEnd.ofWaitStatus(scratch.getInt(info + PIDFD_INFO_EXIT_CODE)))
+                : Optional.empty();
+    }
+
+    /** Whether its number is still its own. */
+    private static boolean isUnreaped(Descriptor process) {
+        return SystemCall.call(Scratch.of(), Abi.PIDFD_SEND_SIGNAL, process.number(), 0, 0, 0) == 0;
     }
 
     @Override

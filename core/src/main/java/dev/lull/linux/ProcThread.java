@@ -2,6 +2,7 @@ package dev.lull.linux;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
@@ -43,6 +44,41 @@ final class ProcThread {
         boolean killPending =
                 ((mask(fields, "\nSigPnd:") | mask(fields, "\nShdPnd:")) & SIGKILL_BIT) != 0;
         return new ThreadStatus(state, start, killPending, fields.contains("\nCoreDumping:\t1\n"));
+    }
+
+    /**
+     * The process that a thread belongs to.
+     *
+     * @throws IllegalArgumentException if {@code status} is malformed
+     */
+    static int process(byte[] status) {
+        String fields = new String(status, StandardCharsets.ISO_8859_1);
+        return Integer.parseInt(field(fields, "\nTgid:"));
+    }
+
+    /**
+     * A thread's effective capabilities (CapEff).
+     *
+     * @throws IllegalArgumentException if {@code status} is malformed
+     */
+    static long capabilities(byte[] status) {
+        return mask(new String(status, StandardCharsets.ISO_8859_1), "\nCapEff:");
+    }
+
+    /**
+     * How a process that is a zombie ended: the last field of its stat, as wait4(2) would tell it; empty if it is none.
+     *
+     * @throws IllegalArgumentException if {@code stat} is malformed
+     */
+    static OptionalInt waitStatus(byte[] stat) {
+        String line = new String(stat, StandardCharsets.ISO_8859_1).strip();
+        int afterName = line.lastIndexOf(')');
+        if (afterName < 0 || afterName + 3 > line.length()) {
+            throw new IllegalArgumentException("malformed stat: " + line);
+        }
+        return line.charAt(afterName + 2) == 'Z'
+                ? OptionalInt.of(Integer.parseInt(line.substring(line.lastIndexOf(' ') + 1)))
+                : OptionalInt.empty();
     }
 
     /**
@@ -95,6 +131,10 @@ final class ProcThread {
     }
 
     private static long mask(String status, String name) {
+        return Long.parseUnsignedLong(field(status, name), 16);
+    }
+
+    private static String field(String status, String name) {
         // The name of the command comes first ("Name:\t…"), with its newlines escaped.
         int at = status.indexOf(name);
         if (at < 0) {
@@ -102,7 +142,6 @@ final class ProcThread {
         }
         int from = at + name.length();
         int end = status.indexOf('\n', from);
-        String digits = status.substring(from, end < 0 ? status.length() : end).strip();
-        return Long.parseUnsignedLong(digits, 16);
+        return status.substring(from, end < 0 ? status.length() : end).strip();
     }
 }

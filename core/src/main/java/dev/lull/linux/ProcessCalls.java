@@ -83,6 +83,14 @@ public interface ProcessCalls {
             throws KernelException;
 
     /**
+     * execve(2), with everything but the memory of this process as the execution says. Returns only by failing; the
+     * process then goes on, with the execution's ignored signals, and with its other descriptors close-on-exec.
+     *
+     * @throws KernelException ENOENT, EACCES, ENOEXEC, … if it cannot be executed
+     */
+    void become(Execution execution) throws KernelException;
+
+    /**
      * wait4(2) WNOHANG of one child.
      *
      * @return its exit status as a shell would say it (128 + signal if killed), or empty if it still runs
@@ -102,6 +110,15 @@ public interface ProcessCalls {
 
     /** pidfd_open(2): readable when the process has wholly ended. */
     Descriptor openProcess(int pid) throws KernelException;
+
+    /**
+     * How a process ended that is no child of this one: exit_code of {@code /proc/PID/stat} while nobody has waited for
+     * it, afterwards PIDFD_GET_INFO (Linux 6.15).
+     *
+     * @param process from {@link #openProcess} while it lived, and readable now
+     * @return empty if nobody can tell any more
+     */
+    Optional<ProcessEnd> endOf(Descriptor process, int pid) throws KernelException;
 
     /** pidfd_send_signal(2). */
     void signalProcess(Descriptor process, int signal) throws KernelException;

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeSet;
 
 /**
  * posix_spawn(3), and execve(2). Java code cannot run between fork and exec, so this is libc's work; the JDK's own
@@ -31,6 +32,11 @@ final class Spawn {
     private static final int SIGNAL_SET = 128;
 
     private static final int SIG_SETMASK = 2;
+    private static final int SIGNALS = 64;
+    private static final int SIGKILL = 9;
+    private static final int SIGSTOP = 19;
+    private static final long SIG_DFL = 0;
+    private static final long SIG_IGN = 1;
 
     private Spawn() {}
 
@@ -133,6 +139,73 @@ final class Spawn {
                         array(scratch, envp));
         mask(scratch, before, none, subject);
         SystemCall.check(result, "execve", subject);
+    }
+
+    static void become(Execution execution) throws KernelException {
+        byte[] path = execution.program();
+        String subject = PathBytes.decode(path).toString();
+        int from = 0;
+        for (int descriptor : new TreeSet<>(execution.descriptors())) {
+            closeOnExec(from, descriptor - 1L, subject);
+            from = descriptor + 1;
+        }
+        closeOnExec(from, 0xFFFF_FFFFL, subject);
+        for (int signal = 1; signal <= SIGNALS; signal++) {
+            dispose(signal, (execution.ignoredSignals() >>> (signal - 1) & 1) != 0, subject);
+        }
+        List<byte[]> argv = execution.arguments();
+        List<byte[]> envp = execution.environment();
+        Scratch scratch = Scratch.of(path.length + size(argv) + size(envp) + 64);
+        int blocked = scratch.reserve(Abi.SIGNAL_SET);
+        int before = scratch.reserve(Abi.SIGNAL_SET);
+        scratch.putLong(blocked, execution.blockedSignals());
+        mask(scratch, blocked, before, subject);
+        long result =
+                SystemCall.call(
+                        scratch,
+                        Abi.EXECVE,
+                        scratch.string(path),
+                        array(scratch, argv),
+                        array(scratch, envp));
+        mask(scratch, before, blocked, subject);
+        SystemCall.check(result, "execve", subject);
+    }
+
+    private static void closeOnExec(long first, long last, String subject) throws KernelException {
+        if (first <= last) {
+            SystemCall.check(
+                    SystemCall.call(
+                            Scratch.of(), Abi.CLOSE_RANGE, first, last, CLOSE_RANGE_CLOEXEC),
+                    "close_range",
+                    subject);
+        }
+    }
+
+    /** execve(2) resets what is handled, and leaves alone what is ignored. */
+    private static void dispose(int signal, boolean ignored, String subject)
+            throws KernelException {
+        if (signal == SIGKILL || signal == SIGSTOP) {
+            return;
+        }
+        Scratch scratch = Scratch.of();
+        int now = scratch.reserve(Abi.SIGNAL_ACTION);
+        signalAction(scratch, signal, 0, scratch.address(now), subject);
+        boolean ignoredNow = scratch.getLong(now) == SIG_IGN;
+        if (ignored != ignoredNow) {
+            int wanted = scratch.reserve(Abi.SIGNAL_ACTION);
+            scratch.putLong(wanted, ignored ? SIG_IGN : SIG_DFL);
+            signalAction(scratch, signal, scratch.address(wanted), 0, subject);
+        }
+    }
+
+    private static void signalAction(
+            Scratch scratch, int signal, long action, long old, String subject)
+            throws KernelException {
+        SystemCall.check(
+                SystemCall.call(
+                        scratch, Abi.RT_SIGACTION, signal, action, old, Abi.SIGNAL_SET, 0, 0),
+                "rt_sigaction",
+                subject);
     }
 
     private static void mask(Scratch scratch, int set, int old, String subject)

@@ -215,11 +215,12 @@ class PlanFaultsIT {
     /** Files, descriptors, mounts and loop devices that a run has left. */
     private List<String> rest() throws IOException {
         Set<String> rest = new TreeSet<>();
-        try (Stream<Path> files =
-                Stream.concat(Files.walk(state), Files.walk(store.mountPoint()))) {
-            files.filter(Files::isRegularFile)
-                    .filter(file -> !file.equals(origin.image()))
-                    .forEach(file -> rest.add("file " + file));
+        for (Path top : List.of(state, store.mountPoint())) {
+            try (Stream<Path> files = Files.walk(top)) {
+                files.filter(Files::isRegularFile)
+                        .filter(file -> !file.equals(origin.image()))
+                        .forEach(file -> rest.add("file " + file));
+            }
         }
         try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fd"))) {
             for (Path descriptor : descriptors.toList()) {

@@ -3,6 +3,7 @@ package dev.lull.testkit;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
+import dev.lull.linux.Execution;
 import dev.lull.linux.FileStatus;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
@@ -13,8 +14,11 @@ import dev.lull.linux.Mount;
 import dev.lull.linux.MountFlag;
 import dev.lull.linux.Peer;
 import dev.lull.linux.PollInterest;
+import dev.lull.linux.ProcessEnd;
 import dev.lull.linux.ThreadStatus;
+import dev.lull.linux.TrappedIoctl;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,6 +29,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -181,6 +186,9 @@ public final class FakeKernel implements Kernel {
     @Override
     public void freeze(Descriptor descriptor) throws KernelException {
         synchronized (world) {
+            if (answeredByOthers(descriptor, TrappedIoctl.Request.FREEZE, "FIFREEZE")) {
+                return;
+            }
             FakeFilesystem filesystem = privileged(descriptor, "FIFREEZE");
             if (filesystem == null || !filesystem.freezable) {
                 throw new KernelException("FIFREEZE", descriptor.name(), Errno.EOPNOTSUPP);
@@ -206,6 +214,9 @@ public final class FakeKernel implements Kernel {
     @Override
     public void thaw(Descriptor descriptor) throws KernelException {
         synchronized (world) {
+            if (answeredByOthers(descriptor, TrappedIoctl.Request.THAW, "FITHAW")) {
+                return;
+            }
             FakeFilesystem filesystem = privileged(descriptor, "FITHAW");
             if (filesystem == null || !filesystem.frozen) {
                 throw new KernelException("FITHAW", descriptor.name(), Errno.EINVAL);
@@ -1191,8 +1202,143 @@ public final class FakeKernel implements Kernel {
                     PollInterest.OUT | (datagrams.incoming.isEmpty() ? 0 : PollInterest.IN);
             case OpenFile.Event event -> PollInterest.OUT | (event.count > 0 ? PollInterest.IN : 0);
             case OpenFile.OfProcess ended -> ended.process.hasEnded() ? PollInterest.IN : 0;
+            case OpenFile.Trap trap -> trap.waiting.isEmpty() ? 0 : PollInterest.IN;
             default -> PollInterest.IN | PollInterest.OUT;
         };
+    }
+
+    // Trapped ioctls
+
+    /** Whether a call of a trapped thread is done with; waits until somebody has said so. */
+    private boolean answeredByOthers(
+            Descriptor descriptor, TrappedIoctl.Request request, String operation)
+            throws KernelException {
+        process.enter();
+        OpenFile.Trap trap = process.trap();
+        if (trap == null) {
+            return false;
+        }
+        OpenFile.Trap.Call call = trap.enter(process.threadId(), descriptor.number(), request);
+        world.notifyAll();
+        world.await(() -> call.answered || trap.closed || process.isToEnd());
+        trap.leave(call);
+        process.enter();
+        if (!call.answered) {
+            throw new KernelException(operation, descriptor.name(), Errno.ENOSYS);
+        }
+        if (call.failure.isPresent()) {
+            throw new KernelException(operation, descriptor.name(), call.failure.get());
+        }
+        return !call.through;
+    }
+
+    @Override
+    public Descriptor trapFreezes() throws KernelException {
+        synchronized (world) {
+            process.enter();
+            if (user != 0) {
+                throw new KernelException("seccomp", "this thread", Errno.EPERM);
+            }
+            if (process.trap() != null) {
+                throw new KernelException("seccomp", "this thread", Errno.EBUSY);
+            }
+            OpenFile.Trap trap = new OpenFile.Trap();
+            process.setTrap(trap);
+            return install(trap, "listener of freezes");
+        }
+    }
+
+    private OpenFile.Trap trap(Descriptor listener, String operation) throws KernelException {
+        process.enter();
+        if (file(listener, operation) instanceof OpenFile.Trap trap) {
+            return trap;
+        }
+        throw new KernelException(operation, listener.name(), Errno.ENOTTY);
+    }
+
+    @Override
+    public Optional<TrappedIoctl> nextTrapped(Descriptor listener) throws KernelException {
+        synchronized (world) {
+            OpenFile.Trap trap = trap(listener, "receive from");
+            OpenFile.Trap.Call call = trap.waiting.poll();
+            if (call == null) {
+                return Optional.empty();
+            }
+            trap.taken.put(call.ioctl.id(), call);
+            return Optional.of(call.ioctl);
+        }
+    }
+
+    @Override
+    public boolean isPending(Descriptor listener, TrappedIoctl call) throws KernelException {
+        synchronized (world) {
+            return trap(listener, "ask").taken.containsKey(call.id());
+        }
+    }
+
+    @Override
+    public boolean answer(Descriptor listener, TrappedIoctl call, Optional<Errno> failure)
+            throws KernelException {
+        return end(listener, call, failure, false);
+    }
+
+    @Override
+    public boolean letThrough(Descriptor listener, TrappedIoctl call) throws KernelException {
+        return end(listener, call, Optional.empty(), true);
+    }
+
+    private boolean end(
+            Descriptor listener, TrappedIoctl call, Optional<Errno> failure, boolean through)
+            throws KernelException {
+        synchronized (world) {
+            OpenFile.Trap.Call waiting = trap(listener, "answer").taken.remove(call.id());
+            if (waiting == null) {
+                return false;
+            }
+            waiting.failure = failure;
+            waiting.through = through;
+            waiting.answered = true;
+            world.notifyAll();
+            return true;
+        }
+    }
+
+    @Override
+    public Descriptor takeDescriptor(int thread, int number) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            String subject = "descriptor " + number + " of thread " + thread;
+            OpenFile file = processOf(thread, "pidfd_getfd").file(number, "pidfd_getfd", subject);
+            return install(file, subject);
+        }
+    }
+
+    private FakeProcess processOf(int thread, String operation) throws KernelException {
+        for (FakeProcess other : world.processes.values()) {
+            if (other.hasThread(thread)) {
+                return other;
+            }
+        }
+        throw new KernelException(operation, "thread " + thread, Errno.ESRCH);
+    }
+
+    /** No process of this kernel has memory. */
+    @Override
+    public byte[] readMemory(int thread, long address, int length) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            processOf(thread, "process_vm_readv");
+            throw new KernelException(
+                    "process_vm_readv", "memory of thread " + thread, Errno.EFAULT);
+        }
+    }
+
+    @Override
+    public boolean isAdministrator(int thread) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            return processOf(thread, "open").kernel().user == 0;
+        }
     }
 
     // Processes, memory and time
@@ -1299,6 +1445,7 @@ public final class FakeKernel implements Kernel {
                 files.add(file(descriptor, "posix_spawn"));
             }
             FakeProcess child = world.start(program, arguments, environment);
+            child.inheritTrap(process.trap());
             for (int i = 0; i < files.size(); i++) {
                 files.get(i).acquire();
                 child.files.put(i, files.get(i));
@@ -1341,6 +1488,25 @@ public final class FakeKernel implements Kernel {
         }
         process.exit(0);
         throw new ProcessKilled(process.pid());
+    }
+
+    @Override
+    public void become(Execution execution) throws KernelException {
+        int keep = execution.descriptors().stream().mapToInt(number -> number + 1).max().orElse(0);
+        Map<String, String> environment = new TreeMap<>();
+        for (byte[] variable : execution.environment()) {
+            String[] parts = text(variable).split("=", 2);
+            environment.put(parts[0], parts.length > 1 ? parts[1] : "");
+        }
+        become(
+                Path.of(text(execution.program())),
+                execution.arguments().stream().map(FakeKernel::text).toList(),
+                environment,
+                keep);
+    }
+
+    private static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8);
     }
 
     private static void run(Consumer<FakeProcess> code, FakeProcess child) {
@@ -1412,6 +1578,16 @@ public final class FakeKernel implements Kernel {
                 throw new KernelException("pidfd_open", "process " + pid, Errno.ESRCH);
             }
             return install(new OpenFile.OfProcess(other), "process " + pid);
+        }
+    }
+
+    @Override
+    public Optional<ProcessEnd> endOf(Descriptor descriptor, int pid) throws KernelException {
+        synchronized (world) {
+            process.enter();
+            return file(descriptor, "PIDFD_GET_INFO") instanceof OpenFile.OfProcess other
+                    ? other.process.end()
+                    : Optional.empty();
         }
     }
 

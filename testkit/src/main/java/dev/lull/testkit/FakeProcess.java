@@ -2,6 +2,7 @@ package dev.lull.testkit;
 
 import dev.lull.linux.Errno;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.ProcessEnd;
 import dev.lull.linux.ThreadStatus;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,6 +41,8 @@ public final class FakeProcess {
     private final Set<Integer> blocked = new HashSet<>();
     private final Map<Integer, Long> sleeps = new HashMap<>();
     private final Map<Integer, BooleanSupplier> sleepers = new HashMap<>();
+    private final Map<Thread, OpenFile.Trap> traps = new HashMap<>();
+    private OpenFile.@Nullable Trap inheritedTrap;
     private boolean stopped;
     private OptionalInt killedBy = OptionalInt.empty();
     private OptionalInt status = OptionalInt.empty();
@@ -106,6 +109,16 @@ public final class FakeProcess {
         synchronized (world) {
             return status;
         }
+    }
+
+    Optional<ProcessEnd> end() {
+        if (status.isEmpty()) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                killedBy.isPresent()
+                        ? new ProcessEnd(0, killedBy.getAsInt())
+                        : new ProcessEnd(status.getAsInt(), 0));
     }
 
     /** What its code threw, if that is how it ended. */
@@ -203,6 +216,23 @@ public final class FakeProcess {
 
     boolean isToEnd() {
         return killedBy.isPresent() || status.isPresent();
+    }
+
+    /** Who hears of the calling thread's freezes; null if nobody. */
+    OpenFile.@Nullable Trap trap() {
+        return traps.getOrDefault(Thread.currentThread(), inheritedTrap);
+    }
+
+    void setTrap(OpenFile.Trap trap) {
+        traps.put(Thread.currentThread(), trap);
+    }
+
+    void inheritTrap(OpenFile.@Nullable Trap trap) {
+        inheritedTrap = trap;
+    }
+
+    boolean hasThread(int tid) {
+        return tid == pid || threads.containsValue(tid);
     }
 
     int threadId() {

@@ -2,6 +2,7 @@ package dev.lull.testkit;
 
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.Errno;
+import dev.lull.linux.Execution;
 import dev.lull.linux.FileStatus;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
@@ -11,7 +12,9 @@ import dev.lull.linux.LoopStatus;
 import dev.lull.linux.Mount;
 import dev.lull.linux.Peer;
 import dev.lull.linux.PollInterest;
+import dev.lull.linux.ProcessEnd;
 import dev.lull.linux.ThreadStatus;
+import dev.lull.linux.TrappedIoctl;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -887,6 +890,86 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
         Call call = begin("become", program.toString());
         kernel.become(program, arguments, environment, keep);
         call.end();
+    }
+
+    @Override
+    public void become(Execution execution) throws KernelException {
+        Call call = begin("become", "");
+        kernel.become(execution);
+        call.end();
+    }
+
+    @Override
+    public Optional<ProcessEnd> endOf(Descriptor process, int pid) throws KernelException {
+        Call call = begin("endOf", process.name());
+        Optional<ProcessEnd> result = kernel.endOf(process, pid);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public Descriptor trapFreezes() throws KernelException {
+        Call call = begin("trapFreezes", "");
+        Descriptor result = kernel.trapFreezes();
+        call.end();
+        return result;
+    }
+
+    @Override
+    public Optional<TrappedIoctl> nextTrapped(Descriptor listener) throws KernelException {
+        Call call = begin("nextTrapped", listener.name());
+        Optional<TrappedIoctl> result = kernel.nextTrapped(listener);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public boolean isPending(Descriptor listener, TrappedIoctl trapped) throws KernelException {
+        Call call = begin("isPending", listener.name());
+        boolean result = kernel.isPending(listener, trapped);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public boolean answer(Descriptor listener, TrappedIoctl trapped, Optional<Errno> failure)
+            throws KernelException {
+        Call call = begin("answer", listener.name());
+        boolean result = kernel.answer(listener, trapped, failure);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public boolean letThrough(Descriptor listener, TrappedIoctl trapped) throws KernelException {
+        Call call = begin("letThrough", listener.name());
+        boolean result = kernel.letThrough(listener, trapped);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public Descriptor takeDescriptor(int thread, int number) throws KernelException {
+        Call call = begin("takeDescriptor", "thread " + thread);
+        Descriptor result = kernel.takeDescriptor(thread, number);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public byte[] readMemory(int thread, long address, int length) throws KernelException {
+        Call call = begin("readMemory", "thread " + thread);
+        byte[] result = kernel.readMemory(thread, address, length);
+        call.end();
+        return result;
+    }
+
+    @Override
+    public boolean isAdministrator(int thread) throws KernelException {
+        Call call = begin("isAdministrator", "thread " + thread);
+        boolean result = kernel.isAdministrator(thread);
+        call.end();
+        return result;
     }
 
     @Override

@@ -18,7 +18,9 @@ import dev.lull.linux.LoopStatus;
 import dev.lull.linux.Mount;
 import dev.lull.linux.MountFlag;
 import dev.lull.linux.PollInterest;
+import dev.lull.linux.ProcessEnd;
 import dev.lull.linux.ThreadStatus;
+import dev.lull.linux.TrappedIoctl;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -30,6 +32,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -898,6 +901,93 @@ public abstract class KernelConformance {
         return ready;
     }
 
+    // Trapped ioctls
+
+    /** A thread whose freezes are trapped, and that makes one. */
+    private final class Trapped {
+        final Descriptor top = top();
+        final Descriptor listener;
+        final TrappedIoctl ioctl;
+        private final CompletableFuture<Optional<Errno>> end = new CompletableFuture<>();
+
+        Trapped() throws Exception {
+            CompletableFuture<Descriptor> made = new CompletableFuture<>();
+            Thread.ofPlatform()
+                    .start(() -> {
+                        try {
+                            made.complete(kernel().trapFreezes());
+                            kernel().freeze(top);
+                            end.complete(Optional.empty());
+                        } catch (KernelException e) {
+                            made.completeExceptionally(e);
+                            end.complete(Optional.of(e.errno()));
+                        }
+                    });
+            listener = closing(made.get());
+            assertThat(kernel().poll(List.of(PollInterest.readable(listener)), null))
+                    .containsExactly(PollInterest.IN);
+            ioctl = kernel().nextTrapped(listener).orElseThrow();
+        }
+
+        Optional<Errno> end() throws Exception {
+            return end.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void aTrappedFreezeIsWhatItsAnswerSays() throws Exception {
+        Trapped trapped = new Trapped();
+        assertThat(trapped.ioctl.request()).isEqualTo(TrappedIoctl.Request.FREEZE);
+        assertThat(trapped.ioctl.descriptor()).isEqualTo(trapped.top.number());
+        assertThat(kernel().threads(kernel().processId())).contains(trapped.ioctl.thread());
+        assertThat(kernel().isPending(trapped.listener, trapped.ioctl)).isTrue();
+        assertThat(kernel().isAdministrator(trapped.ioctl.thread())).isTrue();
+        assertThat(kernel().answer(trapped.listener, trapped.ioctl, Optional.of(Errno.EXDEV)))
+                .isTrue();
+        assertThat(trapped.end()).contains(Errno.EXDEV);
+        assertThat(kernel().isPending(trapped.listener, trapped.ioctl)).isFalse();
+        assertThat(kernel().answer(trapped.listener, trapped.ioctl, Optional.empty())).isFalse();
+        assertErrno(Errno.EINVAL, () -> kernel().thaw(trapped.top));
+    }
+
+    @Test
+    void aTrappedFreezeThatSucceedsNeedNotHaveFrozen() throws Exception {
+        Trapped trapped = new Trapped();
+        kernel().answer(trapped.listener, trapped.ioctl, Optional.empty());
+        assertThat(trapped.end()).isEmpty();
+        assertErrno(Errno.EINVAL, () -> kernel().thaw(trapped.top));
+    }
+
+    @Test
+    void aTrappedFreezeThatIsLetThroughFreezes() throws Exception {
+        Trapped trapped = new Trapped();
+        assertThat(kernel().letThrough(trapped.listener, trapped.ioctl)).isTrue();
+        assertThat(trapped.end()).isEmpty();
+        kernel().thaw(trapped.top);
+    }
+
+    @Test
+    void aTrappedCallFailsOnceNobodyListens() throws Exception {
+        Trapped trapped = new Trapped();
+        trapped.listener.close();
+        assertThat(trapped.end()).contains(Errno.ENOSYS);
+    }
+
+    @Test
+    void takesTheVeryFileOfACaller() throws Exception {
+        Trapped trapped = new Trapped();
+        int thread = trapped.ioctl.thread();
+        Descriptor taken = closing(kernel().takeDescriptor(thread, trapped.ioctl.descriptor()));
+        assertThat(kernel().status(taken)).isEqualTo(kernel().status(trapped.top));
+        kernel().freeze(taken);
+        kernel().thaw(taken);
+        assertErrno(Errno.EBADF, () -> kernel().takeDescriptor(thread, 99_999));
+        assertErrno(Errno.EFAULT, () -> kernel().readMemory(thread, 0, 4));
+        kernel().answer(trapped.listener, trapped.ioctl, Optional.empty());
+        trapped.end();
+        assertErrno(Errno.ESRCH, () -> kernel().takeDescriptor(1 << 22, 0));
+    }
+
     // Processes
 
     @Test
@@ -950,6 +1040,7 @@ public abstract class KernelConformance {
         kernel().signalProcess(process, SIGKILL);
         assertThat(kernel().poll(end, null)).containsExactly(PollInterest.IN);
         assertThat(kernel().thread(pid, pid)).map(ThreadStatus::dead).contains(true);
+        assertThat(kernel().endOf(process, pid)).contains(new ProcessEnd(0, SIGKILL));
         assertThat(kernel().reap(pid)).hasValue(128 + SIGKILL);
         assertThat(kernel().thread(pid, pid)).isEmpty();
         assertErrno(Errno.ESRCH, () -> kernel().signalProcess(process, SIGKILL));

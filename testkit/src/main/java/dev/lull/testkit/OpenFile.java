@@ -1,8 +1,13 @@
 package dev.lull.testkit;
 
+import dev.lull.linux.Errno;
+import dev.lull.linux.TrappedIoctl;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -166,6 +171,43 @@ sealed class OpenFile {
         OfThread(FakeProcess process, int tid) {
             this.process = process;
             this.tid = tid;
+        }
+    }
+
+    /** Where trapped ioctls wait. */
+    static final class Trap extends OpenFile {
+        final Deque<Call> waiting = new ArrayDeque<>();
+        final Map<Long, Call> taken = new HashMap<>();
+        boolean closed;
+        private long lastId;
+
+        /** A call of a thread that waits; what it is to do then is set with the answer. */
+        static final class Call {
+            final TrappedIoctl ioctl;
+            boolean answered;
+            boolean through;
+            Optional<Errno> failure = Optional.empty();
+
+            Call(TrappedIoctl ioctl) {
+                this.ioctl = ioctl;
+            }
+        }
+
+        Call enter(int thread, int descriptor, TrappedIoctl.Request request) {
+            Call call = new Call(new TrappedIoctl(++lastId, thread, descriptor, request, 0));
+            waiting.add(call);
+            return call;
+        }
+
+        void leave(Call call) {
+            waiting.remove(call);
+            taken.remove(call.ioctl.id());
+        }
+
+        @Override
+        void lastClose(World world) {
+            closed = true;
+            world.notifyAll();
         }
     }
 

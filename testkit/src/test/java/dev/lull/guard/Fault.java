@@ -58,7 +58,7 @@ record Fault(Point point, Moment moment, Blow blow) {
 
     /** Whether a lease that has nothing to do with it must not notice. */
     boolean isOfTheHolderOnly() {
-        return blow.hitsHolderOnly() || point.role() == Role.HOLDER && hitsCaller();
+        return blow.hitsHolderOnly() || (point.role() == Role.HOLDER && hitsCaller());
     }
 
     private boolean hitsCaller() {

@@ -35,6 +35,9 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class GuardFaultsTest {
     /** Of each method, so many calls: the first are in different places, the later ones the same loop again. */
+    private static final List<Moment> MOMENTS = List.of(Moment.values());
+
+    private static final List<Blow> BLOWS = List.of(Blow.values());
     private static final int CALLS = 2;
 
     private static final int DRY_LIVES = 3;
@@ -179,8 +182,8 @@ class GuardFaultsTest {
     }
 
     private static Fault fault(Random random, Point point) {
-        Moment moment = Moment.values()[random.nextInt(point.message() ? 3 : 1)];
-        Blow blow = Blow.values()[random.nextInt(Blow.values().length)];
+        Moment moment = MOMENTS.get(random.nextInt(point.message() ? MOMENTS.size() : 1));
+        Blow blow = BLOWS.get(random.nextInt(BLOWS.size()));
         return new Fault(point, moment, blow);
     }
 }

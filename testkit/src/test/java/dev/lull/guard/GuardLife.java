@@ -229,7 +229,7 @@ final class GuardLife implements AutoCloseable {
                 return;
             }
             // Later on more slowly: the deadline is not to come before the answer.
-            if (looks < PATIENCE || looks < SLOW_LOOKS && looks % 8 == 0) {
+            if (looks < PATIENCE || (looks < SLOW_LOOKS && looks % 8 == 0)) {
                 host.clock.advance(TICK);
             }
             LockSupport.parkNanos(20_000);

@@ -1,0 +1,226 @@
+package dev.lull.run;
+
+import dev.lull.freeze.GuardClient;
+import dev.lull.linux.Descriptor;
+import dev.lull.linux.Errno;
+import dev.lull.linux.Kernel;
+import dev.lull.linux.KernelException;
+import dev.lull.linux.LinuxKernel;
+import dev.lull.linux.PollInterest;
+import dev.lull.linux.ProcessEnd;
+import dev.lull.linux.TrappedIoctl;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The process beside a program under {@code lull run}: answers the program's freeze ioctls with leases, and ends when
+ * nobody is left who could make one. A process of its own, so that the program is its caller's child, with its caller's
+ * terminal and signals, and nobody stands between them.
+ *
+ * <p>Its one loop never waits for a caller, for the guard or for storage; each call has a thread of its own.
+ */
+public final class RunSupervisor {
+    /** Where {@link Launch} has its end of a socket; 0 to 2 are /dev/null. */
+    static final int SOCKET = 3;
+
+    /** Its first and only word, once calls are answered. */
+    static final byte READY = 'r';
+
+    /** A signal aborts a call that has not been received yet: the fewer, the sooner it is. */
+    private static final int FIRST = -20;
+
+    private static final Duration PROGRAM_ENDS = Duration.ofSeconds(5);
+    private static final long STACK = 512 * 1024;
+
+    private final Kernel kernel;
+    private final Path directory;
+    private final Descriptor listener;
+    private final int pid;
+    private final Descriptor program;
+    private final RunLimits limits;
+    private final Descriptor bell;
+    private final SystemLog log;
+    private final HeldLeases held;
+    private final Set<Thread> calls = ConcurrentHashMap.newKeySet();
+    private boolean programEnded;
+
+    private RunSupervisor(
+            Kernel kernel,
+            Path directory,
+            Descriptor listener,
+            int pid,
+            Descriptor program,
+            RunLimits limits)
+            throws KernelException {
+        this.kernel = kernel;
+        this.directory = directory;
+        this.listener = listener;
+        this.pid = pid;
+        this.program = program;
+        this.limits = limits;
+        this.bell = kernel.eventDescriptor();
+        this.log = new SystemLog(kernel);
+        this.held = new HeldLeases(kernel, directory, log);
+    }
+
+    /** Started by {@link Launch}. Arguments: the program's pid, and the words of {@link RunLimits}. */
+    public static void main(String[] arguments) {
+        Kernel kernel = new LinuxKernel();
+        int status = 0;
+        try {
+            Descriptor socket = kernel.duplicate(new Descriptor(SOCKET, "lull run", _ -> {}));
+            run(
+                    kernel,
+                    GuardClient.DIRECTORY,
+                    socket,
+                    Integer.parseInt(arguments[0]),
+                    RunLimits.ofWords(arguments[1], arguments[2]));
+        } catch (KernelException | RuntimeException e) {
+            new SystemLog(kernel).error("cannot supervise a program: " + e);
+            status = 1;
+        }
+        // Threads that hang with their callers must not keep it.
+        Runtime.getRuntime().halt(status);
+    }
+
+    /**
+     * Supervises until nobody is left to be supervised.
+     *
+     * @param socket on which the listener comes
+     * @param pid of the program
+     */
+    static void run(Kernel kernel, Path directory, Descriptor socket, int pid, RunLimits limits)
+            throws KernelException {
+        try (Descriptor program = kernel.openProcess(pid);
+                Descriptor listener = receive(kernel, socket)) {
+            RunSupervisor supervisor =
+                    new RunSupervisor(kernel, directory, listener, pid, program, limits);
+            supervisor.hurry();
+            kernel.send(socket, ByteBuffer.wrap(new byte[] {READY}), List.of());
+            socket.close();
+            supervisor.answerCalls();
+            supervisor.end();
+        }
+    }
+
+    private void hurry() {
+        try {
+            kernel.setNiceness(FIRST);
+        } catch (KernelException e) {
+            // In a container, say. It is late more often then.
+            log.error("cannot raise the priority: " + e.getMessage());
+        }
+    }
+
+    private static Descriptor receive(Kernel kernel, Descriptor socket) throws KernelException {
+        List<Descriptor> descriptors = new ArrayList<>();
+        while (true) {
+            kernel.poll(List.of(PollInterest.readable(socket)), null);
+            int count = kernel.receive(socket, ByteBuffer.allocate(1), descriptors);
+            if (!descriptors.isEmpty()) {
+                return descriptors.getFirst();
+            }
+            if (count != 0) {
+                throw new KernelException("receive from", socket.name(), Errno.EPIPE);
+            }
+        }
+    }
+
+    private void answerCalls() throws KernelException {
+        while (true) {
+            List<PollInterest> interests = new ArrayList<>();
+            interests.add(PollInterest.readable(listener));
+            interests.add(PollInterest.readable(bell));
+            if (!programEnded) {
+                interests.add(PollInterest.readable(program));
+            }
+            interests.addAll(held.interests());
+            int[] ready = kernel.poll(interests, null);
+            if ((ready[0] & PollInterest.IN) != 0) {
+                Optional<TrappedIoctl> call = kernel.nextTrapped(listener);
+                call.ifPresent(this::begin);
+            } else if (ready[0] != 0) {
+                return;
+            }
+            if (ready[1] != 0) {
+                kernel.clear(bell);
+            }
+            look();
+        }
+    }
+
+    private void begin(TrappedIoctl ioctl) {
+        FreezeIoctl call =
+                new FreezeIoctl(kernel, directory, listener, ioctl, limits, held, this::ring, log);
+        Thread thread =
+                new Thread(
+                        null,
+                        () -> {
+                            try {
+                                call.run();
+                            } finally {
+                                calls.remove(Thread.currentThread());
+                            }
+                        },
+                        "ioctl-" + ioctl.thread(),
+                        STACK);
+        thread.setDaemon(true);
+        calls.add(thread);
+        thread.start();
+    }
+
+    /** Has the loop see that there is one more process to watch. */
+    private void ring() {
+        try {
+            kernel.signal(bell);
+        } catch (KernelException e) {
+            log.error("cannot watch a program: " + e.getMessage());
+        }
+    }
+
+    /** Looks who has ended, and how. */
+    private void look() throws KernelException {
+        held.look();
+        if (!programEnded
+                && kernel.poll(List.of(PollInterest.readable(program)), Duration.ZERO)[0] != 0) {
+            programEnded();
+        }
+    }
+
+    private void programEnded() throws KernelException {
+        programEnded = true;
+        Optional<ProcessEnd> end = kernel.endOf(program, pid);
+        if (end.isPresent() && end.get().killed()) {
+            // Not in the loop: it may take as long as the thaws do.
+            Thread thread = new Thread(null, held::endAll, "end", STACK);
+            calls.add(thread);
+            thread.start();
+        }
+    }
+
+    /** Nobody is left. The listener hangs up a moment before the last process can be waited for. */
+    private void end() throws KernelException {
+        if (!programEnded) {
+            kernel.poll(List.of(PollInterest.readable(program)), PROGRAM_ENDS);
+        }
+        joinCalls();
+        look();
+        joinCalls();
+    }
+
+    private void joinCalls() {
+        for (Thread thread : List.copyOf(calls)) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException("nobody interrupts a supervisor", e);
+            }
+        }
+    }
+}
