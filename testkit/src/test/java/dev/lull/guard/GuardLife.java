@@ -85,8 +85,11 @@ final class GuardLife implements AutoCloseable {
         holder = new Holder(host.run.socket());
         host.startHolder(holder::run);
         neighbour = host.new Client();
-        Reply.Armed armed = (Reply.Armed) neighbour.arm(true, LIMIT, LIMIT, neighbours);
-        neighboursLease = armed.lease().id();
+        Reply armed = neighbour.arm(true, LIMIT, LIMIT, neighbours);
+        if (!(armed instanceof Reply.Armed(LeaseView view))) {
+            throw new AssertionError("the neighbour cannot arm: " + armed);
+        }
+        neighboursLease = view.id();
         neighbour.call(new Request.Freeze(neighboursLease));
         // Until everybody is up and waits for something to do.
         host.until(() -> kernels.containsKey(Role.HOLDER));

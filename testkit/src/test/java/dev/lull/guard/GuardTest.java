@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lull.lease.End;
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.KernelException;
 import dev.lull.testkit.FakeFilesystem;
 import dev.lull.testkit.FakeProcess;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -147,6 +149,36 @@ class GuardTest {
     }
 
     @Test
+    void isLostAlsoWhenTheCanarySleepsAgainBeforeTheRelease() throws IOException {
+        try (GuardHost.Client client = host.new Client()) {
+            String lease = client.freeze(true, srv);
+            int canary = host.status().canary().orElseThrow();
+            List<Long> first = sleeps(canary);
+            assertThat(first).isNotEmpty();
+            srv.thawByOthers();
+            srv.freezeByOthers();
+            host.until(() -> !sleeps(canary).isEmpty() && !sleeps(canary).equals(first));
+            assertThat(client.release(lease).state()).isEqualTo("lost");
+        }
+        assertThat(srv.isFrozen()).isTrue();
+    }
+
+    /** The deep sleeps that threads of this process are in, by their number. */
+    private List<Long> sleeps(int pid) {
+        List<Long> sleeps = new ArrayList<>();
+        try {
+            for (int tid : host.kernel.threads(pid)) {
+                try (Descriptor thread = host.kernel.openThread(pid, tid)) {
+                    host.kernel.deepSleep(thread).ifPresent(sleeps::add);
+                }
+            }
+        } catch (KernelException e) {
+            throw new IllegalStateException(e);
+        }
+        return sleeps;
+    }
+
+    @Test
     void aSuccessorLeavesAloneWhatOthersFrozeAfterTheSentryThawed() throws IOException {
         String lease;
         try (GuardHost.Client client = host.new Client()) {
@@ -277,6 +309,8 @@ class GuardTest {
         try (GuardHost.Client client = host.new Client()) {
             client.freeze(false, srv);
         }
+        // Until the sentry knows the deadline, and not only until when all has to be frozen.
+        host.pass(Duration.ofMillis(200));
         long stopped = host.clock.nanos();
         host.guardProcess().stop();
         host.pass(Duration.ofSeconds(1));
