@@ -28,6 +28,10 @@ public final class FakeFilesystem {
     int syncs;
     int checkpoints;
     Duration freezeDuration = Duration.ZERO;
+
+    /** Who is inside FITHAW, in the order of coming. */
+    final Deque<Object> thawers = new ArrayDeque<>();
+
     boolean freezesHang;
     boolean thawsHang;
     long totalBytes = 100L << 30;

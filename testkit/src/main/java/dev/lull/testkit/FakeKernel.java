@@ -221,12 +221,23 @@ public final class FakeKernel implements Kernel {
             if (filesystem == null || !filesystem.frozen) {
                 throw new KernelException("FITHAW", descriptor.name(), Errno.EINVAL);
             }
-            // Thawing marks the superblock and writes it.
-            process.block(() -> !filesystem.restsOnFrozen() && !filesystem.thawsHang);
-            if (!filesystem.frozen) {
-                throw new KernelException("FITHAW", descriptor.name(), Errno.EINVAL);
+            // s_umount is given in turn (kernel/locking/rwsem.c). Thawing marks the superblock and
+            // writes it.
+            Object turn = new Object();
+            filesystem.thawers.add(turn);
+            try {
+                process.block(() ->
+                        turn.equals(filesystem.thawers.peek())
+                                && !filesystem.restsOnFrozen()
+                                && !filesystem.thawsHang);
+                if (!filesystem.frozen) {
+                    throw new KernelException("FITHAW", descriptor.name(), Errno.EINVAL);
+                }
+                filesystem.thawNow();
+            } finally {
+                filesystem.thawers.remove(turn);
+                world.notifyAll();
             }
-            filesystem.thawNow();
         }
     }
 
