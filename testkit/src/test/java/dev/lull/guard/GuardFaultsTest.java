@@ -23,6 +23,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -145,6 +146,7 @@ class GuardFaultsTest {
 
     @Test
     @Timeout(600)
+    @EnabledIfSystemProperty(named = "lull.faults.count", matches = "\\d+")
     void everyMessageWithEveryFault() throws IOException {
         assertThat(messages().filter(point -> point.role() == Role.HOLDER)).hasSize(4);
         // The fifth goes to the neighbour.
@@ -161,6 +163,7 @@ class GuardFaultsTest {
 
     @Test
     @Timeout(1800)
+    @EnabledIfSystemProperty(named = "lull.faults.count", matches = "\\d+")
     void manyFaultsAtRandom() throws IOException {
         int count = Integer.getInteger("lull.faults.count", 1000);
         long seed = Long.getLong("lull.faults.seed", System.nanoTime() % 1_000_000);
