@@ -203,7 +203,15 @@ final class FreezeIoctl implements Runnable {
             if (!kernel.answer(listener, ioctl, Optional.empty())) {
                 held.end(lease);
             }
+            forgetEnded(guard);
         }
+    }
+
+    /** A program that freezes every hour for years is not to be remembered for all of it. */
+    private void forgetEnded(GuardClient guard) throws FreezeException {
+        Set<String> ended = held.ids();
+        guard.status().leases().forEach(lease -> ended.remove(lease.id()));
+        held.forget(ended);
     }
 
     /** The guard needs no right to write. */

@@ -14,6 +14,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The leases that a program has taken, with the process that took each. They outlive a process that ends normally, and
@@ -29,6 +31,7 @@ final class HeldLeases {
     private final Path directory;
     private final SystemLog log;
     private final List<Held> held = new ArrayList<>();
+    private final List<Held> forgotten = new ArrayList<>();
 
     HeldLeases(Kernel kernel, Path directory, SystemLog log) {
         this.kernel = kernel;
@@ -41,6 +44,22 @@ final class HeldLeases {
         held.add(new Held(lease, pid, process));
     }
 
+    /** Those that were added and not forgotten. */
+    synchronized Set<String> ids() {
+        return held.stream().map(Held::lease).collect(Collectors.toSet());
+    }
+
+    /** Leases that have ended need no end. */
+    synchronized void forget(Set<String> ended) {
+        for (Held one : List.copyOf(held)) {
+            if (ended.contains(one.lease)) {
+                held.remove(one);
+                // Who polls may be about to poll it: look() closes it.
+                forgotten.add(one);
+            }
+        }
+    }
+
     /** What to poll for the ends of their processes. */
     synchronized List<PollInterest> interests() {
         return held.stream()
@@ -49,23 +68,27 @@ final class HeldLeases {
                 .toList();
     }
 
-    /** Ends the leases of those processes that were killed. */
-    void look() throws KernelException {
+    /**
+     * Looks which of their processes have ended. For the thread that polls {@link #interests}.
+     *
+     * @return the leases of those that were killed, each once
+     */
+    synchronized List<String> orphans() throws KernelException {
+        for (Held one : forgotten) {
+            one.process.close();
+        }
+        forgotten.clear();
         List<String> orphans = new ArrayList<>();
-        synchronized (this) {
-            for (Held one : held) {
-                if (one.process.isOpen() && hasEnded(one.process)) {
-                    Optional<ProcessEnd> end = kernel.endOf(one.process, one.pid);
-                    one.process.close();
-                    if (end.isPresent() && end.get().killed()) {
-                        orphans.add(one.lease);
-                    }
+        for (Held one : held) {
+            if (one.process.isOpen() && hasEnded(one.process)) {
+                Optional<ProcessEnd> end = kernel.endOf(one.process, one.pid);
+                one.process.close();
+                if (end.isPresent() && end.get().killed()) {
+                    orphans.add(one.lease);
                 }
             }
         }
-        for (String lease : orphans) {
-            end(lease);
-        }
+        return orphans;
     }
 
     private boolean hasEnded(Descriptor process) throws KernelException {

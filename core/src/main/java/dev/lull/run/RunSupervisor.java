@@ -158,17 +158,22 @@ public final class RunSupervisor {
     private void begin(TrappedIoctl ioctl) {
         FreezeIoctl call =
                 new FreezeIoctl(kernel, directory, listener, ioctl, limits, held, this::ring, log);
+        begin("ioctl-" + ioctl.thread(), call);
+    }
+
+    /** What may take as long as the storage does. */
+    private void begin(String name, Runnable work) {
         Thread thread =
                 new Thread(
                         null,
                         () -> {
                             try {
-                                call.run();
+                                work.run();
                             } finally {
                                 calls.remove(Thread.currentThread());
                             }
                         },
-                        "ioctl-" + ioctl.thread(),
+                        name,
                         STACK);
         thread.setDaemon(true);
         calls.add(thread);
@@ -186,7 +191,9 @@ public final class RunSupervisor {
 
     /** Looks who has ended, and how. */
     private void look() throws KernelException {
-        held.look();
+        for (String lease : held.orphans()) {
+            begin("end-" + lease, () -> held.end(lease));
+        }
         if (!programEnded
                 && kernel.poll(List.of(PollInterest.readable(program)), Duration.ZERO)[0] != 0) {
             programEnded();
@@ -197,10 +204,7 @@ public final class RunSupervisor {
         programEnded = true;
         Optional<ProcessEnd> end = kernel.endOf(program, pid);
         if (end.isPresent() && end.get().killed()) {
-            // Not in the loop: it may take as long as the thaws do.
-            Thread thread = new Thread(null, held::endAll, "end", STACK);
-            calls.add(thread);
-            thread.start();
+            begin("end", held::endAll);
         }
     }
 
