@@ -79,7 +79,7 @@ class PlanFileTest {
             value = {
                 "tineout: 3s | 3:14 | unknown key tineout; known are command, ",
                 "timeout: soon | 3:14 | plan p: --timeout soon is not a duration",
-                "timeout: 6m | 3:14 | plan p: --timeout 6m is too long",
+                "timeout: 25h | 3:14 | plan p: --timeout 25h is too long",
                 "level: 40 | 3:12 | plan p: --level 40 is out of range",
                 "level: [1, 2] | 3:12 | level is to have one value",
                 "keep-snapshot: 3 | 3:20 | keep-snapshot is to be true or false",
