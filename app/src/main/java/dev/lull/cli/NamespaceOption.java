@@ -27,7 +27,9 @@ final class NamespaceOption {
     /** @throws CommandException if it was given where no path is to be looked up */
     void requireAbsent(String why) throws CommandException {
         if (given()) {
-            throw CommandException.usage("--namespace-of " + pid + " says whose PATH: " + why, "");
+            throw CommandException.usage(
+                    "--namespace-of " + pid + " says whose PATH: " + why,
+                    "leave it out, or name a PATH");
         }
     }
 
