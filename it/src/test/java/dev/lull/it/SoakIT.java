@@ -48,6 +48,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
 /**
  * Freeze and thaw, again and again, under a storm on eight filesystems: one alone or all together, extended or not, let
@@ -56,6 +57,7 @@ import org.junit.jupiter.api.Test;
  *
  * <p>Lasts {@code -Dlull.soak.seconds} (60), the seed is {@code -Dlull.soak.seed}; {@code dev/soak} sets both.
  */
+@EnabledIfSystemProperty(named = "lull.soak.seconds", matches = "\\d+")
 class SoakIT {
     private static final long SECONDS = Long.getLong("lull.soak.seconds", 60);
     private static final long SEED =
