@@ -61,6 +61,7 @@ final class PlanFile {
         }
     }
 
+    private final CommandSpec spec = new CommandLine(new BackupCommand()).getCommandSpec();
     private final Path file;
     private final Map<String, Named> plans = new LinkedHashMap<>();
     private final Map<String, Map<String, Mark>> places = new LinkedHashMap<>();
@@ -209,10 +210,9 @@ final class PlanFile {
     }
 
     private List<String> option(String key, Node value) {
-        CommandSpec spec = new CommandLine(new BackupCommand()).getCommandSpec();
         OptionSpec option = spec.findOption("--" + key);
         if (option == null || NOT_OF_A_PLAN.contains(option.longestName())) {
-            problem(value.getStartMark(), "unknown key " + key + "; known are " + known(spec));
+            problem(value.getStartMark(), "unknown key " + key + "; known are " + known());
             return List.of();
         }
         String name = option.longestName();
@@ -241,7 +241,7 @@ final class PlanFile {
         return values.stream().map(one -> name + "=" + one).toList();
     }
 
-    private static String known(CommandSpec spec) {
+    private String known() {
         SortedSet<String> known = new TreeSet<>(Set.of(PATHS, COMMAND));
         for (OptionSpec option : spec.options()) {
             if (!NOT_OF_A_PLAN.contains(option.longestName())) {

@@ -35,7 +35,8 @@ final class RunCommand implements Callable<Integer>, CommandTail {
     @Option(
             names = "--max",
             paramLabel = "TIME",
-            description = "the most that PROGRAM can ask for (default: 5m, which is the most)")
+            description =
+                    "the most that PROGRAM can ask for (default: 5m; the policy may allow more)")
     private String max = "5m";
 
     private List<String> words = List.of();

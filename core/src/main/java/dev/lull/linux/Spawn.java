@@ -19,6 +19,9 @@ import java.util.TreeSet;
  * way leaves a thread behind for each child and gives it only three descriptors.
  */
 final class Spawn {
+    /** close_range(2) takes an unsigned int: as far as descriptors can go. */
+    private static final long LAST_DESCRIPTOR = 0xFFFF_FFFFL;
+
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int CLOSE_RANGE_CLOEXEC = 4;
 
@@ -94,15 +97,7 @@ final class Spawn {
                                 LinuxKernel.CLOSER));
             }
             if (Libc.ADD_CLOSE_FROM.isEmpty()) {
-                SystemCall.check(
-                        SystemCall.call(
-                                Scratch.of(),
-                                Abi.CLOSE_RANGE,
-                                count,
-                                0xFFFF_FFFFL,
-                                CLOSE_RANGE_CLOEXEC),
-                        "close_range",
-                        subject);
+                closeOnExec(count, LAST_DESCRIPTOR, subject);
             }
             return spawn(subject, path, argv, envp, apart);
         } finally {
@@ -117,28 +112,10 @@ final class Spawn {
             throws KernelException {
         String subject = program.toString();
         byte[] path = PathBytes.encode(program);
-        List<byte[]> argv = strings(arguments);
-        List<byte[]> envp = variables(environment);
         // The JDK opens its files without O_CLOEXEC.
-        SystemCall.check(
-                SystemCall.call(
-                        Scratch.of(), Abi.CLOSE_RANGE, keep, 0xFFFF_FFFFL, CLOSE_RANGE_CLOEXEC),
-                "close_range",
-                subject);
-        Scratch scratch = Scratch.of(path.length + size(argv) + size(envp) + 64);
-        int none = scratch.reserve(Abi.SIGNAL_SET);
-        int before = scratch.reserve(Abi.SIGNAL_SET);
+        closeOnExec(keep, LAST_DESCRIPTOR, subject);
         // HotSpot blocks signals, and a program inherits that.
-        mask(scratch, none, before, subject);
-        long result =
-                SystemCall.call(
-                        scratch,
-                        Abi.EXECVE,
-                        scratch.string(path),
-                        array(scratch, argv),
-                        array(scratch, envp));
-        mask(scratch, before, none, subject);
-        SystemCall.check(result, "execve", subject);
+        execute(path, strings(arguments), variables(environment), 0, subject);
     }
 
     static void become(Execution execution) throws KernelException {
@@ -149,16 +126,26 @@ final class Spawn {
             closeOnExec(from, descriptor - 1L, subject);
             from = descriptor + 1;
         }
-        closeOnExec(from, 0xFFFF_FFFFL, subject);
+        closeOnExec(from, LAST_DESCRIPTOR, subject);
         for (int signal = 1; signal <= SIGNALS; signal++) {
             dispose(signal, (execution.ignoredSignals() >>> (signal - 1) & 1) != 0, subject);
         }
-        List<byte[]> argv = execution.arguments();
-        List<byte[]> envp = execution.environment();
+        execute(
+                path,
+                execution.arguments(),
+                execution.environment(),
+                execution.blockedSignals(),
+                subject);
+    }
+
+    /** Returns only by failing, with the signals blocked that were before. */
+    private static void execute(
+            byte[] path, List<byte[]> argv, List<byte[]> envp, long blockedSignals, String subject)
+            throws KernelException {
         Scratch scratch = Scratch.of(path.length + size(argv) + size(envp) + 64);
         int blocked = scratch.reserve(Abi.SIGNAL_SET);
         int before = scratch.reserve(Abi.SIGNAL_SET);
-        scratch.putLong(blocked, execution.blockedSignals());
+        scratch.putLong(blocked, blockedSignals);
         mask(scratch, blocked, before, subject);
         long result =
                 SystemCall.call(
