@@ -145,11 +145,19 @@ public final class FakeFilesystem {
 
     /** Somebody outside thaws it, at once. @throws IllegalStateException if it is not frozen */
     public void thawByOthers() {
+        if (!thawByOthersIfFrozen()) {
+            throw new IllegalStateException(mountPoint + " is not frozen");
+        }
+    }
+
+    /** The same where others may thaw it just now, too. @return false if it was not frozen */
+    public boolean thawByOthersIfFrozen() {
         synchronized (world) {
-            if (!frozen) {
-                throw new IllegalStateException(mountPoint + " is not frozen");
+            boolean was = frozen;
+            if (was) {
+                thawNow();
             }
-            thawNow();
+            return was;
         }
     }
 

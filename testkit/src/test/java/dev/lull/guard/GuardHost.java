@@ -171,7 +171,7 @@ final class GuardHost implements AutoCloseable {
     @Override
     public void close() {
         filesystems.forEach(FakeFilesystem::letGo);
-        filesystems.stream().filter(FakeFilesystem::isFrozen).forEach(FakeFilesystem::thawByOthers);
+        filesystems.forEach(FakeFilesystem::thawByOthersIfFrozen);
         kernel.spawned().forEach(FakeProcess::kill);
         until(() -> kernel.spawned().stream().allMatch(FakeProcess::hasEnded));
         // Its code runs on until its next call of the kernel, and may write a file on its way
