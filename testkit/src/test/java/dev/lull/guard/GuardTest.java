@@ -155,9 +155,13 @@ class GuardTest {
             int canary = host.status().canary().orElseThrow();
             List<Long> first = sleeps(canary);
             assertThat(first).isNotEmpty();
+            // A guard that notices in between needs no second sleep, and forbids it.
+            FakeProcess guard = host.guardProcess();
+            guard.stop();
             srv.thawByOthers();
             srv.freezeByOthers();
             host.until(() -> !sleeps(canary).isEmpty() && !sleeps(canary).equals(first));
+            guard.resume();
             assertThat(client.release(lease).state()).isEqualTo("lost");
         }
         assertThat(srv.isFrozen()).isTrue();
