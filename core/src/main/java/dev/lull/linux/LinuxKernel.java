@@ -64,6 +64,7 @@ public final class LinuxKernel implements Kernel {
     private static final int TRANSFER = 64 * 1024;
 
     private static final int PRIO_PROCESS = 0;
+    private static final int LAST = 19;
 
     private static final int MNT_DETACH = 2;
     private static final int UMOUNT_NOFOLLOW = 8;
@@ -1180,8 +1181,8 @@ public final class LinuxKernel implements Kernel {
     @Override
     public void setNiceness(int nice) throws KernelException {
         for (int thread : threads(processId())) {
-            long result =
-                    SystemCall.call(Scratch.of(), Abi.SETPRIORITY, PRIO_PROCESS, thread, nice);
+            int own = compiles(thread) ? LAST : nice;
+            long result = SystemCall.call(Scratch.of(), Abi.SETPRIORITY, PRIO_PROCESS, thread, own);
             // ESRCH: the thread ended since it was listed.
             if (result != -Errno.ESRCH.number()) {
                 check(result, "setpriority", "this process");
@@ -1194,6 +1195,17 @@ public final class LinuxKernel implements Kernel {
             if (!e.errno().equals(Errno.ENOENT)) {
                 throw e;
             }
+        }
+    }
+
+    /** Whether it is one of the compiling threads of HotSpot, whose names begin with C1 or C2 (compileBroker.cpp). */
+    private boolean compiles(int thread) throws KernelException {
+        try {
+            String name = readKnob(Path.of("/proc/self/task/" + thread + "/comm"));
+            return name.startsWith("C1 ") || name.startsWith("C2 ");
+        } catch (KernelException e) {
+            gone(e);
+            return false;
         }
     }
 

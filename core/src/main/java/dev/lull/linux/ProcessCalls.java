@@ -46,7 +46,8 @@ public interface ProcessCalls {
 
     /**
      * setpriority(2) of every thread of this process, and of its autogroup (sched(7)) where there are such: threads
-     * started later inherit it from the one that starts them.
+     * started later inherit it from the one that starts them. The JVM's compiling threads come last whatever is said: what
+     * they do is never urgent, and whoever waits for a processor, a writer that has just been thawed, goes first.
      *
      * @param nice −20, first, to 19, last
      */

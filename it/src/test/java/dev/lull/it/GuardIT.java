@@ -15,6 +15,7 @@ import dev.lull.it.harness.TestNamespace;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -41,6 +42,19 @@ class GuardIT {
                     .until(() -> Processes.isGone(first));
             hold(filesystem);
             assertThat(GuardProbe.pids().guard()).isNotEqualTo(first);
+        }
+    }
+
+    /** Else a writer that has just been thawed waits until guard and canary have compiled what they ran. */
+    @Test
+    void whoeverThawsGoesFirstAndItsCompilerLast() {
+        try (var filesystem = ScratchFilesystem.make(FilesystemType.EXT4)) {
+            hold(filesystem);
+            GuardProbe.Pids pids = GuardProbe.pids();
+            for (long pid : List.of(pids.guard(), pids.canary())) {
+                assertThat(Processes.niceness(pid, "java")).isNotEmpty().containsOnly(-20);
+                assertThat(Processes.niceness(pid, "C1 ")).isNotEmpty().containsOnly(19);
+            }
         }
     }
 

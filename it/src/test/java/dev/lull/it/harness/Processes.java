@@ -29,6 +29,22 @@ public final class Processes {
         return List.copyOf(states);
     }
 
+    /** The priorities of those threads of a process whose name begins like that, as in setpriority(2). */
+    public static List<Integer> niceness(long pid, String name) {
+        var found = new ArrayList<Integer>();
+        try (DirectoryStream<Path> tasks = Files.newDirectoryStream(proc(pid).resolve("task"))) {
+            for (Path task : tasks) {
+                if (read(task.resolve("comm")).filter(comm -> comm.startsWith(name)).isPresent()) {
+                    read(task.resolve("stat"))
+                            .ifPresent(stat -> found.add(Integer.valueOf(fields(stat)[16])));
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return List.copyOf(found);
+    }
+
     /** Whether a thread of this process sleeps where no signal reaches it. */
     public static boolean isStuck(long pid) {
         return states(pid).contains('D');

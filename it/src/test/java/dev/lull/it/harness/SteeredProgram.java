@@ -72,7 +72,8 @@ final class SteeredProgram {
     }
 
     private static void tellFrozen(Lease lease) {
-        // In this order: what is late here makes the deadline that the test sees earlier, never later.
+        // In this order: what is late here makes the deadline that the test sees earlier, never
+        // later.
         long told = System.nanoTime();
         Duration left = lease.left().orElseThrow();
         System.out.println("frozen " + told + " " + left.toNanos());
