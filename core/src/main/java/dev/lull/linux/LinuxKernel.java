@@ -1188,6 +1188,9 @@ public final class LinuxKernel implements Kernel {
                 check(result, "setpriority", "this process");
             }
         }
+        if (SystemCall.call(Scratch.of(), Abi.GETSID, 0) != processId()) {
+            return;
+        }
         try {
             writeKnob(Path.of("/proc/self/autogroup"), Integer.toString(nice));
         } catch (KernelException e) {

@@ -45,8 +45,9 @@ public interface ProcessCalls {
     void wakePunctually() throws KernelException;
 
     /**
-     * setpriority(2) of every thread of this process, and of its autogroup (sched(7)) where there are such: threads
-     * started later inherit it from the one that starts them. The JVM's compiling threads come last whatever is said: what
+     * setpriority(2) of every thread of this process: threads started later inherit it from the one that starts them. Where
+     * the kernel has autogroups (sched(7)), that counts among the processes of one session only, so a leader of a session
+     * gives its session the same; a process in somebody else's leaves that alone, or it would be his shell's place too. The JVM's compiling threads come last whatever is said: what
      * they do is never urgent, and whoever waits for a processor, a writer that has just been thawed, goes first.
      *
      * @param nice −20, first, to 19, last

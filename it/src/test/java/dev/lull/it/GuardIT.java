@@ -1,6 +1,7 @@
 package dev.lull.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.lull.it.harness.FilesystemType;
@@ -55,6 +56,21 @@ class GuardIT {
                 assertThat(Processes.niceness(pid, "java")).isNotEmpty().containsOnly(-20);
                 assertThat(Processes.niceness(pid, "C1 ")).isNotEmpty().containsOnly(19);
             }
+        }
+    }
+
+    /** An autogroup, sched(7), is a whole session: what is started beside a guard in the foreground is not to go first. */
+    @Test
+    void aGuardInTheForegroundLeavesTheSessionItsPlace() {
+        Path autogroup = Path.of("/proc/self/autogroup");
+        assumeThat(autogroup).exists();
+        try (var namespace = ownRun()) {
+            LullProcess.Result session =
+                    LullProcess.with()
+                            .in(namespace)
+                            .through("setsid", "-w", "sh", "-c", "\"$@\"; cat " + autogroup, "sh")
+                            .run("guard", "--idle", "1s");
+            assertThat(session.expect(0).outText()).contains("nice 0");
         }
     }
 
