@@ -26,7 +26,7 @@ final class ExtendCommand implements Callable<Integer> {
     @Parameters(
             paramLabel = "LEASE|PATH",
             description =
-                    "the lease, or a directory that it froze (one named like a lease: ./NAME)")
+                    "the lease, or a mount point of what it froze (one named like a lease: ./NAME)")
     private String name = "";
 
     @Option(
@@ -34,6 +34,11 @@ final class ExtendCommand implements Callable<Integer> {
             paramLabel = "TIME",
             description = "another timeout than the lease's, at most 5m")
     private @Nullable String timeout;
+
+    @Option(
+            names = "--any-path",
+            description = "a PATH that is no mount point stands for the filesystem that it is on")
+    private boolean anyPath;
 
     @Mixin private NamespaceOption namespace = new NamespaceOption();
 
@@ -51,7 +56,7 @@ final class ExtendCommand implements Callable<Integer> {
             }
             return ExitCode.DONE.status();
         }
-        try (FreezeSet set = namespace.openSet(kernel, List.of(Path.of(name)), true);
+        try (FreezeSet set = namespace.openSet(kernel, List.of(Path.of(name)), anyPath);
                 GuardClient guard = GuardClient.connect(kernel)) {
             String lease =
                     LeaseNames.leaseOf(guard::call, set)

@@ -94,7 +94,7 @@ final class FsfreezeCommand implements Callable<Integer> {
             throw CommandException.usage("--timeout belongs to --freeze", "");
         }
         PrintStream nowhere = new PrintStream(PrintStream.nullOutputStream());
-        try (FreezeSet set = namespace.openSet(kernel, List.of(mountPoint), true);
+        try (FreezeSet set = namespace.openSet(kernel, List.of(mountPoint), anyPath);
                 GuardClient guard = GuardClient.connect(kernel)) {
             List<LeaseView> ended = ThawCommand.thaw(guard, set, kernel.effectiveUser() == 0);
             return ThawCommand.report(ended, false, true, nowhere, System.err).status();

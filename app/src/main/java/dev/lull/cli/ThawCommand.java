@@ -36,7 +36,7 @@ final class ThawCommand implements Callable<Integer> {
             arity = "0..1",
             paramLabel = "LEASE|PATH",
             description =
-                    "the lease, or a directory that it froze (one named like a lease: ./NAME)")
+                    "the lease, or a mount point of what it froze (one named like a lease: ./NAME)")
     private @Nullable String name;
 
     @Option(names = "--all", description = "every lease there is")
@@ -44,6 +44,11 @@ final class ThawCommand implements Callable<Integer> {
 
     @Option(names = "--foreign", description = "thaw PATH also if somebody else than lull froze it")
     private boolean foreign;
+
+    @Option(
+            names = "--any-path",
+            description = "a PATH that is no mount point stands for the filesystem that it is on")
+    private boolean anyPath;
 
     @Mixin private NamespaceOption namespace = new NamespaceOption();
     @Mixin private OutputOptions output = new OutputOptions();
@@ -69,7 +74,7 @@ final class ThawCommand implements Callable<Integer> {
                                 : GuardCalls.thaw(guard::call, name);
             }
         } else {
-            try (FreezeSet set = namespace.openSet(kernel, List.of(Path.of(name)), true);
+            try (FreezeSet set = namespace.openSet(kernel, List.of(Path.of(name)), anyPath);
                     GuardClient guard = GuardClient.connect(kernel)) {
                 ended = thaw(guard, set, foreign);
             }

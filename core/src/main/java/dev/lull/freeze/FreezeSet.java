@@ -170,7 +170,7 @@ public final class FreezeSet implements AutoCloseable {
                             .hint(
                                     "name "
                                             + mount.mountPoint()
-                                            + "; freeze, hold and fsfreeze take any path of it with --any-path"));
+                                            + "; freeze, thaw, extend, hold and fsfreeze take any path of it with --any-path"));
         }
         return mount;
     }

@@ -140,15 +140,22 @@ public final class GuardClient implements AutoCloseable {
         }
     }
 
+    /** A guard that turns us away says why, and hangs up without being asked: what it said is there to be read then. */
     private void send(
             ByteBuffer message, List<Descriptor> descriptors, boolean limited, long deadline)
             throws KernelException, GuardUnreachableException {
         List<Descriptor> withFirstByte = descriptors;
-        while (message.hasRemaining()) {
-            if (kernel.send(socket, message, withFirstByte) == 0) {
-                await(PollInterest.OUT, limited, deadline);
-            } else {
-                withFirstByte = List.of();
+        try {
+            while (message.hasRemaining()) {
+                if (kernel.send(socket, message, withFirstByte) == 0) {
+                    await(PollInterest.OUT, limited, deadline);
+                } else {
+                    withFirstByte = List.of();
+                }
+            }
+        } catch (KernelException e) {
+            if (!hungUp(e.errno())) {
+                throw e;
             }
         }
     }

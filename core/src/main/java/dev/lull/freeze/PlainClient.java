@@ -126,13 +126,7 @@ public final class PlainClient implements AutoCloseable {
     private Reply exchange(Request request, Selector selector, long deadline)
             throws IOException, WireException, FreezeException {
         SelectionKey key = channel.register(selector, SelectionKey.OP_READ);
-        ByteBuffer call = ByteBuffer.wrap(Wire.encode(request));
-        while (call.hasRemaining()) {
-            if (channel.write(call) == 0) {
-                key.interestOps(SelectionKey.OP_WRITE);
-                await(selector, deadline);
-            }
-        }
+        Optional<IOException> hungUp = send(request, key, selector, deadline);
         key.interestOps(SelectionKey.OP_READ);
         Frames frames = new Frames(Wire.MAX_REPLY);
         ByteBuffer received = ByteBuffer.allocate(16 * 1024);
@@ -140,8 +134,8 @@ public final class PlainClient implements AutoCloseable {
             await(selector, deadline);
             received.clear();
             if (channel.read(received) < 0) {
-                throw new GuardGoneException(
-                        Trouble.of(Refusal.operation(request), "the guard is gone"));
+                Trouble trouble = Trouble.of(Refusal.operation(request), "the guard is gone");
+                throw new GuardGoneException(hungUp.map(trouble::because).orElse(trouble));
             }
             received.flip();
             byte @Nullable [] message = frames.next(received);
@@ -149,6 +143,26 @@ public final class PlainClient implements AutoCloseable {
                 return Wire.reply(message, request);
             }
         }
+    }
+
+    /** @return what went wrong: a guard that turns us away says why and hangs up, and that is there to be read then */
+    private Optional<IOException> send(
+            Request request, SelectionKey key, Selector selector, long deadline)
+            throws FreezeException, IOException {
+        ByteBuffer call = ByteBuffer.wrap(Wire.encode(request));
+        while (call.hasRemaining()) {
+            int sent;
+            try {
+                sent = channel.write(call);
+            } catch (IOException e) {
+                return Optional.of(e);
+            }
+            if (sent == 0) {
+                key.interestOps(SelectionKey.OP_WRITE);
+                await(selector, deadline);
+            }
+        }
+        return Optional.empty();
     }
 
     private static void await(Selector selector, long deadline)

@@ -1,5 +1,6 @@
 package dev.lull.guard;
 
+import dev.lull.linux.DeviceNumber;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -74,7 +75,7 @@ record LeaseRecord(
                 String[] place = fields(line, 4);
                 places.add(
                         new Place(
-                                place[0],
+                                DeviceNumber.parse(place[0]).toString(),
                                 place[1],
                                 Long.parseLong(place[2]),
                                 Integer.parseInt(place[3])));
@@ -87,7 +88,7 @@ record LeaseRecord(
                     lines[3].equals("freezing"),
                     List.copyOf(places),
                     Wire.leaseView(lines[lines.length - 1].getBytes(StandardCharsets.UTF_8)));
-        } catch (NumberFormatException e) {
+        } catch (IllegalArgumentException e) {
             throw new WireException("malformed number in a lease's record", e);
         }
     }

@@ -10,6 +10,7 @@ import dev.lull.lease.Timeouts;
 import dev.lull.lease.Transition;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
+import dev.lull.linux.Errno;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.ThreadStatus;
@@ -897,11 +898,18 @@ final class Leases {
     private void step(LiveLease lease, LeaseEvent event, long now) throws KernelException {
         LeaseState before = lease.state();
         Transition transition = lease.step(event, now);
+        List<Integer> thawedByOthers = new ArrayList<>();
         for (Effect effect : transition.effects()) {
             Member member = lease.members().get(effect.member());
             switch (effect) {
                 case Effect.CallFreeze _ -> member.freeze();
-                case Effect.CallThaw _ -> member.thaw();
+                case Effect.CallThaw _ -> {
+                    if (isSomebodyElses(lease, member)) {
+                        thawedByOthers.add(effect.member());
+                    } else {
+                        member.thaw();
+                    }
+                }
             }
         }
         LeaseState after = lease.state();
@@ -922,6 +930,20 @@ final class Leases {
         if (after instanceof LeaseState.Ended) {
             finish(lease, now);
         }
+        for (int member : thawedByOthers) {
+            step(lease, new LeaseEvent.ThawReturned(member, Optional.of(Errno.EINVAL)), now);
+        }
+    }
+
+    /**
+     * Whether what is frozen there, if anything is, is not ours: somebody else has thawed it, since the last look. Not asked
+     * at a release, which has just looked, and has a window to end.
+     */
+    private static boolean isSomebodyElses(LiveLease lease, Member member) {
+        boolean released =
+                lease.state() instanceof LeaseState.Thawing thawing
+                        && thawing.end() == End.RELEASED;
+        return !released && member.provable() && member.witness() == Member.Witness.WOKE;
     }
 
     /**

@@ -236,6 +236,7 @@ final class Member {
      */
     private void freezeAndProve() {
         proof = OptionalLong.empty();
+        long giveUpAt = kernel.bootNanos() + lease.request().within().toNanos();
         if (lease.request().presync()) {
             Optional<Errno> errno =
                     attempt(() -> writeBack(() -> PreSync.once(kernel, directory, backing)));
@@ -243,6 +244,12 @@ final class Member {
                 mailbox.post(new Note.FreezeReturned(lease, this, errno, false));
                 return;
             }
+        }
+        if (kernel.bootNanos() - giveUpAt >= 0) {
+            // The write-back has taken all the time there was: nobody need wait for a freeze now.
+            Optional<Errno> late = Optional.of(Errno.ETIMEDOUT);
+            mailbox.post(new Note.FreezeReturned(lease, this, late, false));
+            return;
         }
         if (!provable() && isWritable()) {
             mailbox.post(new Note.FreezeReturned(lease, this, Optional.of(Errno.ESTALE), false));

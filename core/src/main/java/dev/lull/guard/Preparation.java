@@ -129,7 +129,7 @@ final class Preparation {
     }
 
     private List<Found> identify(List<String> paths, List<Descriptor> directories, int client)
-            throws KernelException {
+            throws KernelException, Permit.Refused {
         List<Found> found = new ArrayList<>();
         Set<DeviceNumber> seen = new HashSet<>();
         for (int i = 0; i < directories.size(); i++) {
@@ -140,6 +140,11 @@ final class Preparation {
             }
             MountTable table = tableOf(kernel, directory, client);
             Filesystem filesystem = Filesystem.of(kernel, directory, table.mounts());
+            if (filesystem.mountPoints().isEmpty() && filesystem.type().equals("btrfs")) {
+                // What is left to tell it by is the subvolume's number, under which nobody would
+                // find it again.
+                throw new Permit.Refused(Refusals.unmounted(paths.get(i)));
+            }
             if (seen.add(filesystem.device())) {
                 found.add(
                         new Found(

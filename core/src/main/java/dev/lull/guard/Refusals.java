@@ -173,6 +173,17 @@ final class Refusals {
                 Optional.empty());
     }
 
+    /** Since the client opened it. */
+    static Failure unmounted(String path) {
+        return new Failure(
+                Failure.Kind.INVALID,
+                path + " has been unmounted",
+                Optional.empty(),
+                Optional.of(path),
+                Optional.of("if it is mounted again: try again"),
+                Optional.empty());
+    }
+
     /** Not even what was named could be looked at. */
     static Failure notPrepared(List<String> paths, Duration since) {
         return new Failure(

@@ -2,10 +2,13 @@ package dev.lull.guard;
 
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.Errno;
+import dev.lull.linux.Filesystem;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.Mount;
 import dev.lull.linux.MountFlag;
+import dev.lull.linux.Superblock;
 import dev.lull.linux.ThreadStatus;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -78,6 +81,11 @@ public final class RunDirectory {
         return directory.resolve("leases");
     }
 
+    /** Where a filesystem is mounted for the moment in which it is opened. */
+    private Path again() {
+        return directory.resolve("again");
+    }
+
     private Path history() {
         return directory.resolve("history");
     }
@@ -141,6 +149,66 @@ public final class RunDirectory {
                 }
             }
         }
+    }
+
+    /**
+     * Opens the top of a filesystem that is mounted nowhere. It is mounted here just until it is open.
+     *
+     * @param device the block device that mounts it
+     * @return empty if the device leads to another one
+     */
+    synchronized Optional<Descriptor> openByMounting(Superblock superblock, Path device)
+            throws IOException {
+        Files.createDirectories(again());
+        try {
+            mountAgain(superblock, device);
+            Descriptor top;
+            List<Mount> table;
+            try {
+                top = kernel.openDirectory(again());
+                table = kernel.mounts();
+            } finally {
+                kernel.unmount(again(), true);
+            }
+            if (Filesystem.of(kernel, top, table).device().equals(superblock.device())) {
+                return Optional.of(top);
+            }
+            top.close();
+            return Optional.empty();
+        } finally {
+            Files.deleteIfExists(again());
+        }
+    }
+
+    private void mountAgain(Superblock superblock, Path device) throws KernelException {
+        long flags = MountFlag.NO_SUID | MountFlag.NO_DEV;
+        try {
+            kernel.mount(device.toString(), again(), superblock.type(), flags, "");
+        } catch (KernelException e) {
+            // Read-only, which another mount is not to change (fs/super.c, get_tree_bdev).
+            if (!e.errno().equals(Errno.EBUSY) && !e.errno().equals(Errno.EROFS)) {
+                throw e;
+            }
+            kernel.mount(
+                    device.toString(), again(), superblock.type(), flags | MountFlag.READ_ONLY, "");
+        }
+    }
+
+    /** A guard that was killed just then has left it mounted. */
+    void unmountAgain() throws IOException {
+        if (!Files.exists(again())) {
+            return;
+        }
+        try {
+            while (true) {
+                kernel.unmount(again(), true);
+            }
+        } catch (KernelException e) {
+            if (!e.errno().equals(Errno.EINVAL)) {
+                throw e;
+            }
+        }
+        Files.deleteIfExists(again());
     }
 
     private boolean isTmpfs(Descriptor opened) throws KernelException {

@@ -9,6 +9,7 @@ import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.Mount;
 import dev.lull.linux.MountTable;
+import dev.lull.linux.Superblock;
 import dev.lull.linux.ThreadStatus;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,6 +38,9 @@ final class TakeOver {
 
     private static final Duration RETRY = Duration.ofMillis(20);
 
+    /** LOOP_MAJOR. */
+    private static final int LOOP = 7;
+
     private final Kernel kernel;
     private final RunDirectory run;
     private final List<String> warnings;
@@ -59,6 +63,7 @@ final class TakeOver {
      */
     void run() throws IOException {
         String boot = kernel.bootId();
+        run.unmountAgain();
         List<Thread> threads = new ArrayList<>();
         for (LeaseRecord record : run.records(warnings)) {
             Runnable work = () -> tryRun(record, boot);
@@ -145,13 +150,17 @@ final class TakeOver {
         for (List<LeaseRecord.Place> level : levels.descendingMap().values()) {
             CountDownLatch done = new CountDownLatch(level.size());
             for (LeaseRecord.Place place : level) {
+                Superblock superblock = superblockOf(record, place);
                 Optional<Descriptor> directory = find(place);
+                if (directory.isEmpty()) {
+                    directory = mountAgain(record, superblock);
+                }
                 if (directory.isPresent()) {
                     start(record, place, directory.get(), done, left);
                     continue;
                 }
                 done.countDown();
-                if (isGone(place)) {
+                if (isGone(superblock)) {
                     left.decrementAndGet();
                 } else {
                     warn(
@@ -201,11 +210,21 @@ final class TakeOver {
     }
 
     private static String pathOf(LeaseRecord record, LeaseRecord.Place place) {
+        return viewOf(record, place).map(LeaseView.FilesystemView::path).orElse(place.device());
+    }
+
+    private static Optional<LeaseView.FilesystemView> viewOf(
+            LeaseRecord record, LeaseRecord.Place place) {
         return record.lease().filesystems().stream()
                 .filter(filesystem -> filesystem.device().equals(place.device()))
-                .map(LeaseView.FilesystemView::path)
-                .findFirst()
-                .orElse(place.device());
+                .findFirst();
+    }
+
+    private static Superblock superblockOf(LeaseRecord record, LeaseRecord.Place place) {
+        return new Superblock(
+                viewOf(record, place).map(LeaseView.FilesystemView::type).orElse(""),
+                DeviceNumber.parse(place.device()),
+                place.uuid().equals("-") ? Optional.empty() : Optional.of(place.uuid()));
     }
 
     private void endLate(LeaseRecord record) {
@@ -287,15 +306,44 @@ final class TakeOver {
         }
     }
 
-    /** Whether its block device is no more, and with it the filesystem; those without a device cannot be asked. */
-    private boolean isGone(LeaseRecord.Place place) {
-        if (place.device().startsWith("0:")) {
-            return true;
-        }
+    /**
+     * Opens what nobody shows any more, since it was unmounted or covered: while it is frozen its superblock lives on, and
+     * mounting the device leads to it. What has no superblock is not mounted: it may be anybody's by now.
+     */
+    private Optional<Descriptor> mountAgain(LeaseRecord record, Superblock superblock) {
         try {
-            List<String> knobs = kernel.listKnobs(Path.of("/sys/dev/block", place.device()));
+            Optional<Path> device =
+                    superblock.presence(kernel) == Superblock.Presence.PRESENT
+                            ? superblock.blockDevice(kernel)
+                            : Optional.empty();
+            return device.isEmpty()
+                    ? Optional.empty()
+                    : run.openByMounting(superblock, device.get());
+        } catch (IOException e) {
+            warn(record, e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    /** Whether the filesystem is no more: its superblock, or its block device. */
+    private boolean isGone(Superblock superblock) {
+        try {
+            return switch (superblock.presence(kernel)) {
+                case PRESENT -> false;
+                case GONE -> true;
+                case UNKNOWN -> superblock.device().major() == 0 || isDeviceGone(superblock);
+            };
+        } catch (KernelException e) {
+            return false;
+        }
+    }
+
+    private boolean isDeviceGone(Superblock superblock) {
+        try {
+            List<String> knobs = kernel.listKnobs(Path.of("/sys/dev/block/" + superblock.device()));
             // A loop device stays when its file is detached; only what it tells of the file goes.
-            return knobs.isEmpty() || (place.device().startsWith("7:") && !knobs.contains("loop"));
+            return knobs.isEmpty()
+                    || (superblock.device().major() == LOOP && !knobs.contains("loop"));
         } catch (KernelException e) {
             return true;
         }

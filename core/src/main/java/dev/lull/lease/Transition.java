@@ -96,7 +96,7 @@ public record Transition(LeaseState state, List<Effect> effects) {
                 e.thawed()
                         ? withPart(state, e.member(), parts.get(e.member()).to(Phase.DONE, now))
                         : state;
-        String reason = "thawed by somebody else";
+        String reason = e.thawed() ? "thawed by somebody else" : "nothing proves that it was held";
         return switch (seen) {
             case Freezing f -> new Thawing(End.LOST, reason, now, f.parts());
             case Frozen f -> new Thawing(End.LOST, reason, now, f.parts());

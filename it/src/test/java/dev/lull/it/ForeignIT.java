@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.lull.it.harness.FilesystemType;
 import dev.lull.it.harness.FrozenProbe;
+import dev.lull.it.harness.GuardProbe;
 import dev.lull.it.harness.LullProcess;
 import dev.lull.it.harness.ScratchFilesystem;
 import dev.lull.it.harness.Writer;
@@ -37,7 +38,29 @@ class ForeignIT {
             filesystem.freeze();
             LullProcess.run("thaw", lease).expect(3);
             awaitEnd(lease, "lost");
-            filesystem.thawIfFrozen();
+            assertThat(FrozenProbe.isFrozen(filesystem)).as("it is theirs").isTrue();
+            filesystem.thaw();
+        }
+    }
+
+    /** Nor is it thawed at the deadline that the lease had, nor when guard and sentry die. */
+    @ParameterizedTest
+    @EnumSource(names = {"EXT4", "XFS", "BTRFS"})
+    void aForeignFreezeOutlivesTheLeaseThatWasLost(FilesystemType type) {
+        try (var filesystem = ScratchFilesystem.make(type)) {
+            LullProcess.run("freeze", "--timeout", "2s", place(filesystem)).expect(0);
+            filesystem.thaw();
+            filesystem.freeze();
+            await("it stays frozen")
+                    .during(Duration.ofSeconds(4))
+                    .atMost(Duration.ofSeconds(10))
+                    .until(() -> FrozenProbe.isFrozen(filesystem));
+            GuardProbe.Pids pids = GuardProbe.pids();
+            GuardProbe.kill9(pids.sentry(), pids.guard());
+            // The successor.
+            GuardProbe.start();
+            assertThat(FrozenProbe.isFrozen(filesystem)).isTrue();
+            filesystem.thaw();
         }
     }
 

@@ -125,6 +125,45 @@ class NamespacesIT {
         }
     }
 
+    /** With its last process its mounts go, and nothing else shows that filesystem. */
+    @ParameterizedTest
+    @EnumSource(names = {"EXT4", "XFS", "BTRFS"})
+    void whatAContainerThatEndedHadMountedIsThawed(FilesystemType type) {
+        GuardProbe.start();
+        try (var theirs = ScratchFilesystem.make(type)) {
+            LullProcess.run("thaw", freezeInOneThatEnds(theirs)).expect(0);
+            theirs.mount("defaults");
+            assertThat(FrozenProbe.isFrozen(theirs)).isFalse();
+
+            String lease = freezeInOneThatEnds(theirs);
+            GuardProbe.Pids pids = GuardProbe.pids();
+            Processes.signal(pids.guard(), "STOP");
+            GuardProbe.kill9(pids.sentry(), pids.guard(), pids.canary());
+            await("both are gone")
+                    .until(() -> Processes.isGone(pids.guard()) && Processes.isGone(pids.sentry()));
+            LullProcess.run("status").expect(0);
+            theirs.mount("defaults");
+            FrozenProbe.awaitThawed(theirs, Duration.ofSeconds(3));
+            assertThat(LullProcess.run("history").expect(0).outText()).contains(lease, "lost");
+        }
+    }
+
+    private static String freezeInOneThatEnds(ScratchFilesystem theirs) {
+        String lease;
+        long process;
+        long keeper;
+        try (var container = Container.with(theirs)) {
+            process = container.process().pid();
+            keeper = container.namespace().pid();
+            theirs.unmount();
+            lease = container.freeze("/srv");
+        }
+        await("its namespace is gone")
+                .atMost(Duration.ofSeconds(10))
+                .until(() -> Processes.isGone(process) && Processes.isGone(keeper));
+        return lease;
+    }
+
     /** Somebody in a container can make links, and have a /proc. */
     @Test
     void noPathLeadsOutOfTheContainer() {

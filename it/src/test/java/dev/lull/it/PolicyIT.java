@@ -90,7 +90,6 @@ class PolicyIT {
         refused(as(NOBODY, "extend", lease, "--timeout", "2m"), "for 40s in all");
         refused(through(OTHER, "--groups=40077", "thaw", lease), "belongs to user 65534");
         refused(through(OTHER, "--groups=40077", "extend", lease), "belongs to user 65534");
-        refused(as(OTHER, "thaw", lease), "root");
         assertThat(FrozenProbe.isFrozen(filesystem)).isTrue();
         as(NOBODY, "thaw", lease).expect(0);
         assertThat(FrozenProbe.isFrozen(filesystem)).isFalse();
@@ -100,6 +99,20 @@ class PolicyIT {
         as(NOBODY, "fsfreeze", "-u", "/srv").expect(0);
         assertThat(as(NOBODY, "doctor", "/srv").expect(0).outText())
                 .contains("may be frozen by root, and by 65534 for 40s (line 1)");
+    }
+
+    /** The guard's answer, not a guess that there is no guard: by the small commands and by the large ones. */
+    @Test
+    void whomThePolicyDoesNotNameIsToldSo() {
+        String lease = as(NOBODY, "freeze", "--timeout", "20s", "/srv").expect(0).onlyLine();
+        String[] told = {"user 65533 may not hold leases", "/etc/lull/policy"};
+        refused(as(OTHER, "status"), told);
+        refused(as(OTHER, "extend", lease), told);
+        refused(as(OTHER, "thaw", lease), told);
+        refused(as(OTHER, "thaw", "/srv"), told);
+        refused(as(OTHER, "freeze", "--timeout", "5s", "/srv"), told);
+        assertThat(FrozenProbe.isFrozen(filesystem)).isTrue();
+        as(NOBODY, "thaw", lease).expect(0);
     }
 
     @Test

@@ -27,6 +27,7 @@ public final class FakeFilesystem {
     int thaws;
     int syncs;
     int checkpoints;
+    int mountings;
     Duration freezeDuration = Duration.ZERO;
 
     /** Who is inside FITHAW, in the order of coming. */
@@ -131,6 +132,13 @@ public final class FakeFilesystem {
         }
     }
 
+    /** How often it was mounted, wherever, bind mounts included. */
+    public int mountings() {
+        synchronized (world) {
+            return mountings;
+        }
+    }
+
     /** Somebody outside freezes it, at once. @throws IllegalStateException if it is frozen */
     public void freezeByOthers() {
         synchronized (world) {
@@ -164,6 +172,7 @@ public final class FakeFilesystem {
     void thawNow() {
         frozen = false;
         thaws++;
+        world.describeSuperblocks();
         world.notifyAll();
     }
 

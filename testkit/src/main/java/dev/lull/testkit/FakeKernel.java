@@ -623,6 +623,7 @@ public final class FakeKernel implements Kernel {
             }
             world.mounts.remove(mount);
             world.clearUnusedLoops();
+            world.describeSuperblocks();
         }
     }
 

@@ -211,7 +211,31 @@ final class World {
                         readOnly,
                         source);
         mounts.add(mount);
+        filesystem.mountings++;
+        describeSuperblocks();
         return mount;
+    }
+
+    /** As {@code /sys/fs} shows them, mounted or not. */
+    void describeSuperblocks() {
+        knobDirectories.removeIf(directory -> directory.startsWith("/sys/fs/"));
+        for (FakeFilesystem filesystem : bySource.values()) {
+            String source = filesystem.source();
+            if (source.startsWith("/dev/") && isMounted(source)) {
+                String name = source.substring("/dev/".length());
+                String type = filesystem.type();
+                knobDirectories.add(
+                        type.equals("btrfs")
+                                ? "/sys/fs/btrfs/"
+                                        + filesystem.uuid().orElseThrow()
+                                        + "/devices/"
+                                        + name
+                                : "/sys/fs/"
+                                        + (type.startsWith("ext") ? "ext4" : type)
+                                        + "/"
+                                        + name);
+            }
+        }
     }
 
     /** The mount on whose filesystem a path lies: the longest one, and of those the last. */

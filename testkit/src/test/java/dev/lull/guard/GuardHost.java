@@ -65,6 +65,7 @@ final class GuardHost implements AutoCloseable {
         this.run = new RunDirectory(kernel, directory);
         Files.createDirectories(directory.resolve("leases"));
         kernel.filesystem("tmpfs", directory);
+        kernel.directory(directory.resolve("again"));
         kernel.knob(Path.of("/sys/kernel/rcu_normal"), "0\n");
         kernel.knob(Expedite.KNOB, "0\n");
         kernel.directory(Path.of("/dev"));

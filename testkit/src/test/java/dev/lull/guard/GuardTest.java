@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lull.lease.End;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.KernelException;
+import dev.lull.linux.Mount;
 import dev.lull.testkit.FakeFilesystem;
 import dev.lull.testkit.FakeProcess;
 import java.io.IOException;
@@ -20,6 +21,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The guard with its sentry and canary, whole, on the fake kernel and under its clock. */
 class GuardTest {
@@ -145,6 +148,38 @@ class GuardTest {
             assertThat(client.release(lease).state()).isEqualTo("lost");
         }
         // That freeze is theirs.
+        assertThat(srv.isFrozen()).isTrue();
+    }
+
+    /** Just before the deadline, so that nobody has had the time to notice. */
+    @Test
+    void whatSomebodyElseHasFrozenSinceIsNotThawedAtTheDeadline() throws IOException {
+        String lease;
+        FakeFilesystem home = host.filesystem("ext4", "/home");
+        try (GuardHost.Client client = host.new Client()) {
+            lease = client.freeze(false, srv, home);
+        }
+        long deadline = host.status().leases().getFirst().deadline().orElseThrow();
+        host.pass(Duration.ofNanos(deadline - host.clock.nanos() - 5_000_000));
+        for (FakeFilesystem one : List.of(srv, home)) {
+            one.thawByOthers();
+            one.freezeByOthers();
+        }
+        host.pass(Duration.ofSeconds(2));
+        assertThat(srv.isFrozen()).isTrue();
+        assertThat(home.isFrozen()).isTrue();
+        assertThat(host.endOf(lease)).isNotEqualTo(End.RELEASED);
+    }
+
+    @Test
+    void whatSomebodyElseHasFrozenSinceIsNotThawedWhenItsHolderGoes() throws IOException {
+        String lease;
+        try (GuardHost.Client client = host.new Client()) {
+            lease = client.freeze(true, srv);
+            srv.thawByOthers();
+            srv.freezeByOthers();
+        }
+        assertThat(host.endOf(lease)).isNotEqualTo(End.RELEASED);
         assertThat(srv.isFrozen()).isTrue();
     }
 
@@ -359,6 +394,69 @@ class GuardTest {
         assertThat(host.run.hasRecords()).isFalse();
     }
 
+    /** The freeze itself keeps the superblock, and its device leads to it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"ext4", "xfs", "btrfs"})
+    void aSuccessorThawsWhatIsMountedNowhereAnyMore(String type) throws IOException {
+        FakeFilesystem home = host.filesystem(type, "/home");
+        String lease;
+        try (GuardHost.Client client = host.new Client()) {
+            lease = client.freeze(false, srv, home);
+        }
+        host.kernel.unmount(home.mountPoint(), true);
+        killGuardAndSentry();
+        List<Mount> mounts = host.kernel.mounts();
+        host.startGuard();
+        host.until(() -> !home.isFrozen());
+        assertThat(srv.isFrozen()).isFalse();
+        assertThat(home.mountings()).isEqualTo(2);
+        assertThat(host.endOf(lease)).isEqualTo(End.LOST);
+        assertThat(host.run.hasRecords()).isFalse();
+        assertThat(host.kernel.mounts()).isEqualTo(mounts);
+    }
+
+    @Test
+    void aSuccessorThawsWhatAnotherMountCovers() throws IOException {
+        String lease;
+        try (GuardHost.Client client = host.new Client()) {
+            lease = client.freeze(false, srv);
+        }
+        FakeFilesystem cover = host.filesystem("ext4", "/srv");
+        cover.freezeByOthers();
+        killGuardAndSentry();
+        host.startGuard();
+        host.until(() -> !srv.isFrozen());
+        assertThat(cover.isFrozen()).isTrue();
+        assertThat(host.endOf(lease)).isEqualTo(End.LOST);
+    }
+
+    /** Its device may be anybody's by now. */
+    @ParameterizedTest
+    @ValueSource(strings = {"ext4", "xfs", "btrfs"})
+    void whatIsUnmountedAndThawedIsNotMountedAgain(String type) throws IOException {
+        FakeFilesystem home = host.filesystem(type, "/home");
+        String lease;
+        try (GuardHost.Client client = host.new Client()) {
+            lease = client.freeze(false, home);
+        }
+        killGuardAndSentry();
+        host.kernel.unmount(home.mountPoint(), true);
+        home.thawByOthers();
+        host.startGuard();
+        assertThat(host.endOf(lease)).isEqualTo(End.LOST);
+        assertThat(home.mountings()).isEqualTo(1);
+        assertThat(host.run.hasRecords()).isFalse();
+        assertThat(host.status().warnings()).noneMatch(line -> line.contains("may be frozen"));
+    }
+
+    private void killGuardAndSentry() {
+        int sentry = host.status().sentry().orElseThrow();
+        int guard = host.status().pid();
+        host.process(sentry).kill();
+        host.process(guard).kill();
+        host.pass(Duration.ofSeconds(2));
+    }
+
     @Test
     void aRecordThatCannotBeReadDoesNotKeepASuccessorFromTheOthers() throws IOException {
         try (GuardHost.Client client = host.new Client()) {
@@ -407,6 +505,30 @@ class GuardTest {
             Reply.Failure refused = (Reply.Failure) two.arm(true, srv);
             assertThat(refused.kind()).isEqualTo(Reply.Failure.Kind.FROZEN_BY_OTHER);
             assertThat(refused.hint().orElseThrow()).contains(lease);
+        }
+    }
+
+    /** A subvolume's number is not the filesystem's: under it, no successor would find it. */
+    @Test
+    void aSubvolumeThatWasUnmountedSinceItWasOpenedIsRefused() throws IOException {
+        FakeFilesystem home = host.filesystem("btrfs", "/home");
+        try (GuardHost.Client client = host.new Client();
+                Descriptor top = host.kernel.openDirectory(home.mountPoint())) {
+            host.kernel.unmount(home.mountPoint(), true);
+            Request.Arm arm =
+                    new Request.Arm(
+                            Wire.PROTOCOL,
+                            List.of("/home"),
+                            true,
+                            Duration.ofSeconds(10),
+                            Optional.of(Duration.ofSeconds(30)),
+                            true,
+                            true,
+                            "test");
+            Reply.Failure refused = (Reply.Failure) client.call(arm, top);
+            assertThat(refused.kind()).isEqualTo(Reply.Failure.Kind.INVALID);
+            assertThat(refused.message()).isEqualTo("/home has been unmounted");
+            assertThat(home.isFrozen()).isFalse();
         }
     }
 

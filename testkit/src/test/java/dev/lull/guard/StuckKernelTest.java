@@ -288,6 +288,20 @@ class StuckKernelTest {
         }
     }
 
+    /** No writer is to wait for what is over. */
+    @Test
+    void whatIsWrittenBackTooLateIsNotFrozenAtAll() throws IOException {
+        try (GuardHost.Client client = host.new Client()) {
+            String lease = ((Reply.Armed) client.arm(false, srv)).lease().id();
+            srv.syncTakes(Duration.ofSeconds(11));
+            Reply.Failure late = (Reply.Failure) client.call(new Request.Freeze(lease));
+            assertThat(late.kind()).isEqualTo(Reply.Failure.Kind.CANNOT_FREEZE);
+            assertThat(late.message()).contains("/srv", "not frozen within the time allowed");
+            assertThat(host.endOf(lease)).isEqualTo(End.FAILED);
+            assertThat(srv.freezes()).isZero();
+        }
+    }
+
     /** Nobody waits for it yet; but whoever armed it does. */
     @Test
     void aPreSyncThatDoesNotReturnIsShown() throws IOException {

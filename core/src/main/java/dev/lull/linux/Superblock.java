@@ -1,0 +1,92 @@
+package dev.lull.linux;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A superblock on a block device, by what sysfs shows of it. There it stands whether it is mounted or not: one that is
+ * frozen outlives its last mount, since the freeze itself holds it (fs/super.c, freeze_super), and mounting its device again
+ * leads to it.
+ *
+ * @param type as mountinfo has it
+ * @param device its number; of btrfs anonymous
+ * @param uuid where it has one
+ */
+public record Superblock(String type, DeviceNumber device, Optional<String> uuid) {
+    private static final Path SYSFS = Path.of("/sys/fs");
+
+    /** Whether the kernel has it. */
+    public enum Presence {
+        PRESENT,
+        GONE,
+        /** Nothing is known of filesystems of its type. */
+        UNKNOWN
+    }
+
+    /** Whether the kernel has it now. */
+    public Presence presence(Kernel kernel) throws KernelException {
+        Optional<Path> entry = entry(kernel);
+        if (entry.isEmpty()) {
+            return Presence.UNKNOWN;
+        }
+        if (isThere(kernel, entry.get())) {
+            return Presence.PRESENT;
+        }
+        // The driver that is ext2's alone shows none of its own.
+        return type.equals("ext2") ? Presence.UNKNOWN : Presence.GONE;
+    }
+
+    /** A block device that mounts it; empty if that cannot be told. Whoever mounts it has to check what he got. */
+    public Optional<Path> blockDevice(Kernel kernel) throws KernelException {
+        if (!type.equals("btrfs")) {
+            return BlockNode.path(kernel, device);
+        }
+        Optional<Path> entry = entry(kernel);
+        return entry.isEmpty()
+                ? Optional.empty()
+                : names(kernel, entry.get().resolve("devices")).stream()
+                        .map(name -> Path.of("/dev", name.replace('!', '/')))
+                        .findFirst();
+    }
+
+    /** Its directory in sysfs (Documentation/ABI/testing/sysfs-fs-ext4 and its like): named after the device, or the UUID. */
+    private Optional<Path> entry(Kernel kernel) throws KernelException {
+        return switch (type) {
+            case "ext2", "ext3", "ext4" -> byDevice(kernel, "ext4");
+            case "xfs", "f2fs", "nilfs2" -> byDevice(kernel, type);
+            case "btrfs" -> uuid.map(id -> SYSFS.resolve("btrfs").resolve(id));
+            default -> Optional.empty();
+        };
+    }
+
+    private Optional<Path> byDevice(Kernel kernel, String driver) throws KernelException {
+        // A slash in a device's name is an exclamation mark in sysfs.
+        return BlockNode.path(kernel, device)
+                .map(node -> Path.of("/dev").relativize(node).toString().replace('/', '!'))
+                .map(name -> SYSFS.resolve(driver).resolve(name));
+    }
+
+    private static boolean isThere(Kernel kernel, Path directory) throws KernelException {
+        try {
+            kernel.listKnobs(directory);
+            return true;
+        } catch (KernelException e) {
+            if (e.errno().equals(Errno.ENOENT)) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
+    private static List<String> names(Kernel kernel, Path directory) throws KernelException {
+        try {
+            return kernel.listKnobs(directory);
+        } catch (KernelException e) {
+            if (e.errno().equals(Errno.ENOENT)) {
+                return List.of();
+            }
+            throw e;
+        }
+    }
+}
