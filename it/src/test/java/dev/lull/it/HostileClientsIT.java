@@ -18,10 +18,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
 /** Users whom the policy lets in, or does not, do all that they can to the guard; its leases are on time all the same. */
-@EnabledIfSystemProperty(named = "lull.hostile", matches = "true")
 class HostileClientsIT {
     private static final String LET_IN = "65534";
     private static final String STRANGER = "65533";

@@ -48,18 +48,19 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * Freeze and thaw, again and again, under a storm on eight filesystems: one alone or all together, extended or not, let
  * run out, thawed by somebody else, abandoned, and with snapshots. The probes of the storm see what the kernel does, and
  * are held against what the lease says. At the end every filesystem passes its checker, and so has every snapshot.
  *
- * <p>Runs only where {@code -Dlull.soak.seconds} says how long, the seed is {@code -Dlull.soak.seed}; {@code dev/soak} sets both.
+ * <p>Takes {@code -Dlull.soak.seconds} (60), and what the checkers take after them; draws from {@code -Dlull.soak.seed}.
+ * {@code dev/soak} sets both.
  */
-@EnabledIfSystemProperty(named = "lull.soak.seconds", matches = "\\d+")
+@Timeout(value = 1, unit = TimeUnit.DAYS)
 class SoakIT {
-    private static final long SECONDS = Long.getLong("lull.soak.seconds", 0);
+    private static final long SECONDS = Long.getLong("lull.soak.seconds", 60);
     private static final long SEED =
             Long.getLong("lull.soak.seed", System.currentTimeMillis() % 1_000_000);
 
