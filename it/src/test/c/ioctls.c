@@ -119,7 +119,8 @@ static void take_turn(void)
             rest(20000);
     } while (result);
     tell("freeze", result);
-    tell("thaw", ioctl(fd, FITHAW, 0));
+    if (!result)
+        tell("thaw", ioctl(fd, FITHAW, 0));
 }
 
 /* Counts what becomes of freezes, whatever the descriptor is at the time. */
