@@ -195,15 +195,10 @@ final class FreezeIoctl implements Runnable {
             // Nobody may be left to freeze for; what is only armed ends with the connection.
             requirePending();
             String lease = armed.lease().id();
-            try {
-                guard.call(
-                        new Request.Freeze(lease),
-                        List.of(),
-                        Optional.of(timeouts.within().plus(UNDOING)));
-            } catch (NotHeldException e) {
-                // Somebody has thawed it before it was all frozen. EINVAL is no word of FIFREEZE's.
-                throw new Refusal(Errno.EBUSY);
-            }
+            guard.call(
+                    new Request.Freeze(lease),
+                    List.of(),
+                    Optional.of(timeouts.within().plus(UNDOING)));
             // First: once the caller knows, it can be killed.
             held.add(lease, caller.pid(), kernel.duplicate(process));
             changed.run();
@@ -333,12 +328,18 @@ final class FreezeIoctl implements Runnable {
     }
 
     /** What the kernel would have said. */
-    private static Errno errno(FreezeException e) {
-        Optional<Errno> told = e.errno().flatMap(Errno::named);
+    private Errno errno(FreezeException e) {
+        boolean freeze = ioctl.request() == TrappedIoctl.Request.FREEZE;
+        Optional<Errno> told =
+                e.errno()
+                        .flatMap(Errno::named)
+                        // That of a thaw, and no word of FIFREEZE's.
+                        .filter(errno -> !(freeze && errno.equals(Errno.EINVAL)));
         return switch (e) {
             case FrozenByOtherException _ -> Errno.EBUSY;
             case NotPermittedException _ -> Errno.EPERM;
-            case NotHeldException _ -> told.orElse(Errno.EINVAL);
+            // Of a freeze: somebody has thawed it before it was all frozen.
+            case NotHeldException _ -> told.orElse(freeze ? Errno.EBUSY : Errno.EINVAL);
             // A limit that the policy does not grant, say.
             case InvalidRequestException _ -> told.orElse(Errno.EIO);
             // Without one, it was not frozen in the time allowed.

@@ -31,8 +31,11 @@ public final class RunSupervisor {
     /** Its first and only word, once calls are answered. */
     static final byte READY = 'r';
 
-    /** A signal aborts a call that has not been received yet: the fewer, the sooner it is. */
-    private static final int FIRST = -20;
+    /**
+     * A signal aborts a call that has not been received yet: the fewer, the sooner it is. But after the guard, of which
+     * there is one, however many of these there are.
+     */
+    private static final int EARLY = -10;
 
     private static final Duration PROGRAM_ENDS = Duration.ofSeconds(5);
 
@@ -115,7 +118,7 @@ public final class RunSupervisor {
 
     private void hurry() {
         try {
-            kernel.setNiceness(FIRST);
+            kernel.setNiceness(EARLY);
         } catch (KernelException e) {
             // In a container, say. It is late more often then.
             log.error("cannot raise the priority: " + e.getMessage());

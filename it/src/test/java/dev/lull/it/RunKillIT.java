@@ -300,6 +300,31 @@ class RunKillIT {
         }
     }
 
+    /** Its call in the kernel returns long after, and freezes for nobody. */
+    @Test
+    void theGuardIsKilledWhileTheFreezeHangs() {
+        try (var lower = ScratchFilesystem.make(FilesystemType.XFS);
+                var upper = ScratchFilesystem.of(FilesystemType.EXT4).on(lower).make()) {
+            Program.run("touch", upper.resolve("dirty").toString());
+            lower.freeze();
+            try (var program = Ioctls.start(upper, "say:freezing", "freeze:60")) {
+                program.awaitOut("freezing"::equals);
+                await("the guard is at work on it")
+                        .atMost(Duration.ofSeconds(20))
+                        .until(() -> !LeaseProbe.live(upper).isEmpty());
+                GuardProbe.kill9(GuardProbe.pids().guard());
+                assertThat(program.finish().expect(0).out())
+                        .containsExactly("freezing", "freeze: EIO");
+            } finally {
+                lower.thaw();
+            }
+            FrozenProbe.awaitThawed(upper, Timing.latest(Duration.ofSeconds(10)));
+            // Whoever comes next is served.
+            assertThat(Ioctls.run(upper, "freeze:60", "thaw").out())
+                    .containsExactly("freeze: 0", "thaw: 0");
+        }
+    }
+
     private static int pidIn(String program) {
         return Integer.parseInt(program.replaceAll(".*\\(pid (\\d+)\\)", "$1"));
     }
