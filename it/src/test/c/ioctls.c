@@ -116,7 +116,7 @@ static void take_turn(void)
         if (result && errno != EBUSY)
             break;
         if (result)
-            rest(20000);
+            rest(100000);
     } while (result);
     tell("freeze", result);
     if (!result)
