@@ -1,5 +1,6 @@
 package dev.lull.cli;
 
+import java.util.List;
 import java.util.Optional;
 
 /** Where the command line starts. Only dispatches. */
@@ -12,8 +13,11 @@ public final class Main {
      * @param args the command's name and its arguments
      */
     public static void main(String[] args) {
-        Optional<ExitCode> quick = QuickPath.run(args, System.out, System.err);
-        int status = quick.isPresent() ? quick.get().status() : LullCommand.run(args);
+        Optional<Integer> quick =
+                RunCommand.quick(List.of(args))
+                        .or(() ->
+                                QuickPath.run(args, System.out, System.err).map(ExitCode::status));
+        int status = quick.orElseGet(() -> LullCommand.run(args));
         if (System.out.checkError() && status == 0) {
             System.err.println("lull: cannot write to stdout");
             status = ExitCode.FAILED.status();

@@ -1,5 +1,7 @@
 package dev.lull.cli;
 
+import dev.lull.freeze.PlainClient;
+import dev.lull.lease.DurationText;
 import dev.lull.lease.Timeouts;
 import dev.lull.linux.Errno;
 import dev.lull.linux.KernelException;
@@ -40,6 +42,37 @@ final class RunCommand implements Callable<Integer>, CommandTail {
     private String max = "5m";
 
     private List<String> words = List.of();
+
+    /**
+     * Runs the command in its usual form, without picocli, which would take longer than all the rest: a program that
+     * freezes is started again and again.
+     *
+     * @param args all of the command line
+     * @return the exit status, or empty if this is for {@link LullCommand}
+     */
+    static Optional<Integer> quick(List<String> args) {
+        int end = args.indexOf("--");
+        // Options in pairs, and a program.
+        boolean usual = end > 0 && end % 2 == 1 && end < args.size() - 1;
+        if (!usual || !args.getFirst().equals("run")) {
+            return Optional.empty();
+        }
+        RunCommand command = new RunCommand();
+        for (int i = 1; i < end; i += 2) {
+            switch (args.get(i)) {
+                case "--timeout" -> command.timeout = args.get(i + 1);
+                case "--max" -> command.max = args.get(i + 1);
+                default -> {
+                    return Optional.empty();
+                }
+            }
+        }
+        if (PlainClient.leftBehind()) {
+            return Optional.empty();
+        }
+        command.tail(args.subList(end + 1, args.size()));
+        return Optional.of(command.call());
+    }
 
     @Override
     public void tail(List<String> tail) {
@@ -121,7 +154,7 @@ final class RunCommand implements Callable<Integer>, CommandTail {
         if (limit.compareTo(most) > 0) {
             throw CommandException.usage(
                     "--timeout " + timeout + " is more than --max " + max,
-                    "at most " + Timeouts.MAX.toMinutes() + "m for both");
+                    "ask for more with --max, at most " + DurationText.of(Timeouts.MAX));
         }
         return new RunLimits(Optional.of(limit), most);
     }

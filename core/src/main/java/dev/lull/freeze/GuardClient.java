@@ -72,7 +72,13 @@ public final class GuardClient implements AutoCloseable {
 
     /** Connects to this host's guard if it runs. */
     public static Optional<GuardClient> ifRunning(Kernel kernel) throws FreezeException {
-        return new GuardDoor(kernel, DIRECTORY).enterIfOpen();
+        return ifRunning(kernel, DIRECTORY);
+    }
+
+    /** As {@link #ifRunning(Kernel)}, of a guard that has its socket and its records elsewhere. */
+    public static Optional<GuardClient> ifRunning(Kernel kernel, Path directory)
+            throws FreezeException {
+        return new GuardDoor(kernel, directory).enterIfOpen();
     }
 
     /**

@@ -39,6 +39,7 @@ final class Refusal {
             case Request.Status _ -> "status";
             case Request.History _ -> "history";
             case Request.Wait _ -> "wait";
+            case Request.Abandon _ -> "abandon";
             case Request.Stop _ -> "stop";
         };
     }

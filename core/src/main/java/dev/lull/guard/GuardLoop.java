@@ -315,6 +315,7 @@ final class GuardLoop implements AutoCloseable {
             case Request.Freeze freeze -> leases.freeze(connection, freeze.lease(), now);
             case Request.Extend extend -> leases.extend(connection, extend, now);
             case Request.Release release -> leases.release(connection, release.lease(), now);
+            case Request.Abandon abandon -> leases.abandon(connection, abandon.lease(), now);
             case Request.Thaw thaw -> thaw(connection, thaw, now);
             case Request.Status _ -> connection.reply(status(connection.caller(), now));
             case Request.History history ->

@@ -255,6 +255,16 @@ final class Leases {
         end(lease, new LeaseEvent.Release(), now);
     }
 
+    void abandon(Connection connection, String id, long now) throws KernelException {
+        LiveLease lease = live.get(id);
+        if (lease == null) {
+            connection.reply(endOf(id));
+            return;
+        }
+        awaitEnd(lease, connection, now);
+        end(lease, new LeaseEvent.Cut(End.ABANDONED, "its holder was killed"), now);
+    }
+
     void await(Connection connection, String id, long now) {
         LiveLease lease = live.get(id);
         if (lease != null) {

@@ -42,6 +42,9 @@ public sealed interface Request {
     /** Ends the lease as its holder: the one who armed it on this connection, or who names a detached one of his. */
     record Release(String lease) implements Request {}
 
+    /** Ends a lease whose holder was killed, and can neither release it nor be told how it ended. */
+    record Abandon(String lease) implements Request {}
+
     /**
      * Thaws for somebody who need not be the holder. Exactly one of: a lease, one descriptor of a filesystem travelling
      * with the request, or everything.
@@ -60,6 +63,7 @@ public sealed interface Request {
             case Freeze freeze -> Optional.of(freeze.lease());
             case Extend extend -> Optional.of(extend.lease());
             case Release release -> Optional.of(release.lease());
+            case Abandon abandon -> Optional.of(abandon.lease());
             case Wait wait -> Optional.of(wait.lease());
             case Thaw thaw -> thaw.lease();
             case Arm _, Status _, History _, Stop _ -> Optional.empty();

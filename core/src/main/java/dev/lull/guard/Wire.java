@@ -93,6 +93,7 @@ public final class Wire {
             case PREFIX + "Freeze" -> new Request.Freeze(lease(in));
             case PREFIX + "Extend" -> new Request.Extend(lease(in), timeout(in));
             case PREFIX + "Release" -> new Request.Release(lease(in));
+            case PREFIX + "Abandon" -> new Request.Abandon(lease(in));
             case PREFIX + "Thaw" -> thaw(in);
             case PREFIX + "Status" -> new Request.Status();
             case PREFIX + "History" ->
@@ -121,7 +122,11 @@ public final class Wire {
             case Request.Arm _ -> new Reply.Armed(leaseView(in.object("lease")));
             case Request.Freeze _ -> new Reply.Frozen(lease(in), in.optionalNumber("deadline"));
             case Request.Extend _ -> new Reply.Extended(lease(in), in.optionalNumber("deadline"));
-            case Request.Release _, Request.Thaw _, Request.History _, Request.Wait _ ->
+            case Request.Release _,
+                    Request.Abandon _,
+                    Request.Thaw _,
+                    Request.History _,
+                    Request.Wait _ ->
                     new Reply.Ended(leaseViews(in));
             case Request.Status _ -> guardStatus(in);
             case Request.Stop _ -> new Reply.Done();
@@ -193,6 +198,7 @@ public final class Wire {
             case Request.Freeze _ -> "Freeze";
             case Request.Extend _ -> "Extend";
             case Request.Release _ -> "Release";
+            case Request.Abandon _ -> "Abandon";
             case Request.Thaw _ -> "Thaw";
             case Request.Status _ -> "Status";
             case Request.History _ -> "History";
@@ -219,6 +225,7 @@ public final class Wire {
                 writeTimeout(json, extend.timeout());
             }
             case Request.Release release -> json.writeStringProperty("lease", release.lease());
+            case Request.Abandon abandon -> json.writeStringProperty("lease", abandon.lease());
             case Request.Thaw thaw -> {
                 write(json, "lease", thaw.lease());
                 write(json, "path", thaw.path());

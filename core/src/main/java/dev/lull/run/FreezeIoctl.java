@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * One trapped ioctl, from the caller's descriptor to its errno. May wait for the storage, and for the caller's memory:
@@ -50,6 +51,7 @@ final class FreezeIoctl implements Runnable {
     private static final Duration THAWING = Duration.ofSeconds(60);
 
     private static final String FROZEN = "frozen";
+    private static final Set<String> NOT_YET = Set.of("armed", "freezing");
 
     private final Kernel kernel;
     private final Path directory;
@@ -154,7 +156,7 @@ final class FreezeIoctl implements Runnable {
             }
             case THAW -> {
                 if (ordinary) {
-                    thaw(file);
+                    thaw(file, status);
                 } else {
                     kernel.letThrough(listener, ioctl);
                 }
@@ -172,7 +174,7 @@ final class FreezeIoctl implements Runnable {
     private void freeze(Descriptor file, FileStatus status)
             throws FreezeException, KernelException, Refusal, CallerGone {
         Caller caller = Caller.of(kernel, ioctl.thread());
-        OptionalInt asked = argument();
+        OptionalInt asked = argument(kernel, ioctl);
         requirePending();
         Timeouts timeouts = new Timeouts(Timeouts.DEFAULT_WITHIN, limits.ofFreeze(asked));
         Request arm =
@@ -201,17 +203,9 @@ final class FreezeIoctl implements Runnable {
             held.add(lease, caller.pid(), kernel.duplicate(process));
             changed.run();
             if (!kernel.answer(listener, ioctl, Optional.empty())) {
-                held.end(lease);
+                held.abandon(lease);
             }
-            forgetEnded(guard);
         }
-    }
-
-    /** A program that freezes every hour for years is not to be remembered for all of it. */
-    private void forgetEnded(GuardClient guard) throws FreezeException {
-        Set<String> ended = held.ids();
-        guard.status().leases().forEach(lease -> ended.remove(lease.id()));
-        held.forget(ended);
     }
 
     /** The guard needs no right to write. */
@@ -219,10 +213,17 @@ final class FreezeIoctl implements Runnable {
         return kernel.openRead(Path.of("/proc/self/fd/" + file.number()));
     }
 
-    private void thaw(Descriptor file) throws FreezeException, Refusal {
+    private void thaw(Descriptor file, FileStatus status)
+            throws FreezeException, KernelException, Refusal {
         String path = path(file);
         Request thaw = new Request.Thaw(Optional.empty(), Optional.of(path), false, true);
+        Set<String> devices = devices(file, status);
         try (GuardClient guard = GuardClient.connect(kernel, directory)) {
+            if (leases(guard, devices).anyMatch(lease -> NOT_YET.contains(lease.state()))) {
+                // As of a freeze that has not returned: it is not disturbed (fs/super.c,
+                // thaw_super).
+                throw new Refusal(Errno.EINVAL);
+            }
             List<LeaseView> ended = thaw(guard, thaw, file);
             if (ended.stream().anyMatch(lease -> lease.state().equals(End.LOST.word()))) {
                 // Somebody had thawed it before. If it is frozen, it was frozen again.
@@ -245,7 +246,7 @@ final class FreezeIoctl implements Runnable {
 
     private void reset(Descriptor file, FileStatus status)
             throws FreezeException, KernelException, Refusal, CallerGone {
-        int seconds = argument().orElseThrow(() -> new Refusal(Errno.EFAULT));
+        int seconds = argument(kernel, ioctl).orElseThrow(() -> new Refusal(Errno.EFAULT));
         requirePending();
         if (seconds < 0) {
             throw new Refusal(Errno.EINVAL);
@@ -253,8 +254,8 @@ final class FreezeIoctl implements Runnable {
         Set<String> devices = devices(file, status);
         try (GuardClient guard = GuardClient.connect(kernel, directory)) {
             String lease =
-                    guard.status().leases().stream()
-                            .filter(one -> one.state().equals(FROZEN) && isOn(one, devices))
+                    leases(guard, devices)
+                            .filter(one -> one.state().equals(FROZEN))
                             .findFirst()
                             .map(LeaseView::id)
                             .orElseThrow(() -> new Refusal(Errno.EINVAL));
@@ -263,8 +264,13 @@ final class FreezeIoctl implements Runnable {
         }
     }
 
-    private static boolean isOn(LeaseView lease, Set<String> devices) {
-        return lease.filesystems().stream().anyMatch(one -> devices.contains(one.device()));
+    /** The leases on a filesystem that have not ended. */
+    private static Stream<LeaseView> leases(GuardClient guard, Set<String> devices)
+            throws FreezeException {
+        return guard.status().leases().stream()
+                .filter(lease ->
+                        lease.filesystems().stream()
+                                .anyMatch(one -> devices.contains(one.device())));
     }
 
     /** What the guard may know the filesystem by: btrfs has another number in the mount table than in stat(2). */
@@ -279,7 +285,7 @@ final class FreezeIoctl implements Runnable {
      * The low 32 bits of what the third argument points to; empty if it cannot be read. xfs_freeze(8) passes an int, so
      * whatever stands behind it is not looked at.
      */
-    private OptionalInt argument() throws KernelException {
+    static OptionalInt argument(Kernel kernel, TrappedIoctl ioctl) throws KernelException {
         if (ioctl.argument() == 0) {
             return OptionalInt.empty();
         }
@@ -322,13 +328,20 @@ final class FreezeIoctl implements Runnable {
     }
 
     /** What the kernel would have said. */
-    private static Errno errno(FreezeException e) {
-        Optional<Errno> told = e.errno().flatMap(Errno::named);
+    private Errno errno(FreezeException e) {
+        boolean freeze = ioctl.request() == TrappedIoctl.Request.FREEZE;
+        Optional<Errno> told =
+                e.errno()
+                        .flatMap(Errno::named)
+                        // That of a thaw, and no word of FIFREEZE's.
+                        .filter(errno -> !(freeze && errno.equals(Errno.EINVAL)));
         return switch (e) {
             case FrozenByOtherException _ -> Errno.EBUSY;
             case NotPermittedException _ -> Errno.EPERM;
-            case NotHeldException _ -> told.orElse(Errno.EINVAL);
-            case InvalidRequestException _ -> told.orElse(Errno.EINVAL);
+            // Of a freeze: somebody has thawed it before it was all frozen.
+            case NotHeldException _ -> told.orElse(freeze ? Errno.EBUSY : Errno.EINVAL);
+            // A limit that the policy does not grant, say.
+            case InvalidRequestException _ -> told.orElse(Errno.EIO);
             // Without one, it was not frozen in the time allowed.
             case CannotFreezeException _ -> told.orElse(Errno.EBUSY);
             default -> Errno.EIO;

@@ -3,19 +3,19 @@ package dev.lull.run;
 import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.GuardClient;
 import dev.lull.freeze.NotHeldException;
+import dev.lull.guard.LeaseView;
 import dev.lull.guard.Request;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.PollInterest;
-import dev.lull.linux.ProcessEnd;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * The leases that a program has taken, with the process that took each. They outlive a process that ends normally, and
@@ -25,7 +25,7 @@ final class HeldLeases {
     /** FITHAW writes to the filesystem, and the storage may be slow. */
     private static final Duration THAWING = Duration.ofSeconds(60);
 
-    private record Held(String lease, int pid, Descriptor process) {}
+    private record Held(String lease, WatchedProcess process) {}
 
     private final Kernel kernel;
     private final Path directory;
@@ -39,32 +39,52 @@ final class HeldLeases {
         this.log = log;
     }
 
-    /** @param process a process of that pid; belongs to this object from now on */
+    /** @param process a pidfd of that process; belongs to this object from now on */
     synchronized void add(String lease, int pid, Descriptor process) {
-        held.add(new Held(lease, pid, process));
+        held.add(new Held(lease, new WatchedProcess(kernel, pid, process)));
     }
 
-    /** Those that were added and not forgotten. */
-    synchronized Set<String> ids() {
-        return held.stream().map(Held::lease).collect(Collectors.toSet());
+    synchronized boolean isEmpty() {
+        return held.isEmpty();
     }
 
-    /** Leases that have ended need no end. */
-    synchronized void forget(Set<String> ended) {
-        for (Held one : List.copyOf(held)) {
-            if (ended.contains(one.lease)) {
-                held.remove(one);
-                // Who polls may be about to poll it: look() closes it.
-                forgotten.add(one);
+    /** Forgets those that have ended, so that a program that freezes every hour for years is not remembered for all of it. */
+    void forgetEnded() {
+        Set<String> ended = ids();
+        try {
+            Optional<GuardClient> running = GuardClient.ifRunning(kernel, directory);
+            if (running.isPresent()) {
+                try (GuardClient guard = running.get()) {
+                    guard.status().leases().stream().map(LeaseView::id).forEach(ended::remove);
+                }
+            }
+        } catch (FreezeException e) {
+            // They are kept, and asked for again.
+            return;
+        }
+        synchronized (this) {
+            for (Held one : List.copyOf(held)) {
+                if (ended.contains(one.lease)) {
+                    held.remove(one);
+                    // Who polls may be about to poll it: look() closes it.
+                    forgotten.add(one);
+                }
             }
         }
+    }
+
+    private synchronized Set<String> ids() {
+        Set<String> ids = new HashSet<>();
+        held.forEach(one -> ids.add(one.lease));
+        return ids;
     }
 
     /** What to poll for the ends of their processes. */
     synchronized List<PollInterest> interests() {
         return held.stream()
-                .filter(one -> one.process.isOpen())
-                .map(one -> PollInterest.readable(one.process))
+                .map(Held::process)
+                .filter(WatchedProcess::isWatched)
+                .map(WatchedProcess::interest)
                 .toList();
     }
 
@@ -80,37 +100,22 @@ final class HeldLeases {
         forgotten.clear();
         List<String> orphans = new ArrayList<>();
         for (Held one : held) {
-            if (one.process.isOpen() && hasEnded(one.process)) {
-                Optional<ProcessEnd> end = kernel.endOf(one.process, one.pid);
-                one.process.close();
-                if (end.isPresent() && end.get().killed()) {
-                    orphans.add(one.lease);
-                }
+            if (one.process.isWatched() && one.process.look() == WatchedProcess.Fate.KILLED) {
+                orphans.add(one.lease);
             }
         }
         return orphans;
     }
 
-    private boolean hasEnded(Descriptor process) throws KernelException {
-        return kernel.poll(List.of(PollInterest.readable(process)), Duration.ZERO)[0] != 0;
-    }
-
     /** Ends them all. */
-    void endAll() {
-        List<Held> all;
-        synchronized (this) {
-            all = List.copyOf(held);
-        }
-        for (Held one : all) {
-            end(one.lease);
-        }
+    void abandonAll() {
+        ids().forEach(this::abandon);
     }
 
     /** Ends a lease, if it is still held. */
-    void end(String lease) {
-        Request thaw = new Request.Thaw(Optional.of(lease), Optional.empty(), false, false);
+    void abandon(String lease) {
         try (GuardClient guard = GuardClient.connect(kernel, directory)) {
-            guard.call(thaw, List.of(), Optional.of(THAWING));
+            guard.call(new Request.Abandon(lease), List.of(), Optional.of(THAWING));
         } catch (NotHeldException over) {
             return;
         } catch (FreezeException e) {

@@ -5,6 +5,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -25,7 +27,7 @@ public record Inheritance(
         Set<Integer> descriptors,
         long blockedSignals,
         long ignoredSignals) {
-    /** Set by the launcher: where its own /proc/PID/environ is, as it was. */
+    /** Set by the launcher: the file with its own /proc/PID/environ as it was. To be removed, unless it is in /proc. */
     private static final String ENVIRONMENT = "lull.environ";
 
     /** Set by the launcher: the numbers of its descriptors, each with a comma before it. */
@@ -33,6 +35,9 @@ public record Inheritance(
 
     /** Set by the launcher: SigIgn of its own /proc/PID/status. */
     private static final String IGNORED = "lull.ignored";
+
+    /** Set by the launcher: SigBlk of its own /proc/PID/status. */
+    private static final String BLOCKED = "lull.blocked";
 
     private static final String PROC = "/proc/self";
     private static final Set<Integer> STANDARD = Set.of(0, 1, 2);
@@ -48,14 +53,18 @@ public record Inheritance(
         String saved = System.getProperty(ENVIRONMENT);
         String environment = saved == null ? PROC + "/environ" : saved;
         List<byte[]> variables = strings(read(environment));
+        if (!environment.startsWith("/proc/")) {
+            Files.delete(Path.of(environment));
+        }
         // The status is that of the first thread, which the JVM leaves alone.
         String status = new String(read(PROC + "/status"), StandardCharsets.ISO_8859_1);
         String ignored = System.getProperty(IGNORED);
+        String blocked = System.getProperty(BLOCKED);
         return new Inheritance(
                 strings(read(PROC + "/cmdline")),
                 variables,
                 numbers(System.getProperty(DESCRIPTORS)),
-                mask(field(status, "SigBlk:")),
+                mask(blocked == null ? field(status, "SigBlk:") : blocked),
                 mask(ignored == null ? field(status, "SigIgn:") : ignored));
     }
 

@@ -7,7 +7,6 @@ import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.LinuxKernel;
 import dev.lull.linux.PollInterest;
-import dev.lull.linux.ProcessEnd;
 import dev.lull.linux.TrappedIoctl;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -32,40 +31,48 @@ public final class RunSupervisor {
     /** Its first and only word, once calls are answered. */
     static final byte READY = 'r';
 
-    /** A signal aborts a call that has not been received yet: the fewer, the sooner it is. */
-    private static final int FIRST = -20;
+    /**
+     * A signal aborts a call that has not been received yet: the fewer, the sooner it is. But after the guard, of which
+     * there is one, however many of these there are.
+     */
+    private static final int EARLY = -10;
 
     private static final Duration PROGRAM_ENDS = Duration.ofSeconds(5);
+
+    /** How often processes are looked at while something is held: one that is killed and hangs closes nothing. */
+    private static final Duration LOOK = Duration.ofMillis(250);
+
+    /** How often the guard is asked which leases have ended, while any is remembered. */
+    private static final Duration ASK = Duration.ofSeconds(10);
+
     private static final long STACK = 512 * 1024;
 
     private final Kernel kernel;
     private final Path directory;
     private final Descriptor listener;
-    private final int pid;
-    private final Descriptor program;
+    private final WatchedProcess program;
     private final RunLimits limits;
     private final Descriptor bell;
     private final SystemLog log;
     private final HeldLeases held;
     private final Set<Thread> calls = ConcurrentHashMap.newKeySet();
-    private boolean programEnded;
+    private long lookedAt;
+    private long askedAt;
 
     private RunSupervisor(
             Kernel kernel,
             Path directory,
             Descriptor listener,
-            int pid,
-            Descriptor program,
+            WatchedProcess program,
             RunLimits limits)
             throws KernelException {
         this.kernel = kernel;
         this.directory = directory;
         this.listener = listener;
-        this.pid = pid;
         this.program = program;
         this.limits = limits;
         this.bell = kernel.eventDescriptor();
-        this.log = new SystemLog(kernel);
+        this.log = new SystemLog(kernel, directory);
         this.held = new HeldLeases(kernel, directory, log);
     }
 
@@ -82,7 +89,7 @@ public final class RunSupervisor {
                     Integer.parseInt(arguments[0]),
                     RunLimits.ofWords(arguments[1], arguments[2]));
         } catch (KernelException | RuntimeException e) {
-            new SystemLog(kernel).error("cannot supervise a program: " + e);
+            new SystemLog(kernel, GuardClient.DIRECTORY).error("cannot supervise a program: " + e);
             status = 1;
         }
         // Threads that hang with their callers must not keep it.
@@ -97,10 +104,10 @@ public final class RunSupervisor {
      */
     static void run(Kernel kernel, Path directory, Descriptor socket, int pid, RunLimits limits)
             throws KernelException {
-        try (Descriptor program = kernel.openProcess(pid);
-                Descriptor listener = receive(kernel, socket)) {
+        WatchedProcess program = new WatchedProcess(kernel, pid, kernel.openProcess(pid));
+        try (Descriptor listener = receive(kernel, socket)) {
             RunSupervisor supervisor =
-                    new RunSupervisor(kernel, directory, listener, pid, program, limits);
+                    new RunSupervisor(kernel, directory, listener, program, limits);
             supervisor.hurry();
             kernel.send(socket, ByteBuffer.wrap(new byte[] {READY}), List.of());
             socket.close();
@@ -111,7 +118,7 @@ public final class RunSupervisor {
 
     private void hurry() {
         try {
-            kernel.setNiceness(FIRST);
+            kernel.setNiceness(EARLY);
         } catch (KernelException e) {
             // In a container, say. It is late more often then.
             log.error("cannot raise the priority: " + e.getMessage());
@@ -137,11 +144,11 @@ public final class RunSupervisor {
             List<PollInterest> interests = new ArrayList<>();
             interests.add(PollInterest.readable(listener));
             interests.add(PollInterest.readable(bell));
-            if (!programEnded) {
-                interests.add(PollInterest.readable(program));
+            if (program.isWatched()) {
+                interests.add(program.interest());
             }
             interests.addAll(held.interests());
-            int[] ready = kernel.poll(interests, null);
+            int[] ready = kernel.poll(interests, held.isEmpty() ? null : LOOK);
             if ((ready[0] & PollInterest.IN) != 0) {
                 Optional<TrappedIoctl> call = kernel.nextTrapped(listener);
                 call.ifPresent(this::begin);
@@ -151,8 +158,22 @@ public final class RunSupervisor {
             if (ready[1] != 0) {
                 kernel.clear(bell);
             }
-            look();
+            long now = kernel.bootNanos();
+            if (anyReady(ready, 2) || now - lookedAt >= LOOK.toNanos()) {
+                lookedAt = now;
+                look();
+                askForEnded(now);
+            }
         }
+    }
+
+    private static boolean anyReady(int[] ready, int from) {
+        for (int i = from; i < ready.length; i++) {
+            if (ready[i] != 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void begin(TrappedIoctl ioctl) {
@@ -192,26 +213,27 @@ public final class RunSupervisor {
     /** Looks who has ended, and how. */
     private void look() throws KernelException {
         for (String lease : held.orphans()) {
-            begin("end-" + lease, () -> held.end(lease));
+            begin("end-" + lease, () -> held.abandon(lease));
         }
-        if (!programEnded
-                && kernel.poll(List.of(PollInterest.readable(program)), Duration.ZERO)[0] != 0) {
-            programEnded();
+        if (program.isWatched() && program.look() == WatchedProcess.Fate.KILLED) {
+            begin("end", held::abandonAll);
         }
     }
 
-    private void programEnded() throws KernelException {
-        programEnded = true;
-        Optional<ProcessEnd> end = kernel.endOf(program, pid);
-        if (end.isPresent() && end.get().killed()) {
-            begin("end", held::endAll);
+    /** Once nothing is held any more, this process sleeps until it is called. */
+    private void askForEnded(long now) {
+        if (held.isEmpty()) {
+            askedAt = now;
+        } else if (now - askedAt >= ASK.toNanos()) {
+            askedAt = now;
+            begin("ended", held::forgetEnded);
         }
     }
 
     /** Nobody is left. The listener hangs up a moment before the last process can be waited for. */
     private void end() throws KernelException {
-        if (!programEnded) {
-            kernel.poll(List.of(PollInterest.readable(program)), PROGRAM_ENDS);
+        if (program.isWatched()) {
+            kernel.poll(List.of(program.interest()), PROGRAM_ENDS);
         }
         joinCalls();
         look();

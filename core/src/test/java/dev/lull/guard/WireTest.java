@@ -104,6 +104,7 @@ class WireTest {
                     new Request.Status(),
                     new Request.History(20),
                     new Request.Wait("k3x9p2aa"),
+                    new Request.Abandon("k3x9p2aa"),
                     new Request.Stop(true),
                     new Request.Stop(false));
 

@@ -170,6 +170,49 @@ class ServiceIT {
         Program.run("rm", "-r", units.toString());
     }
 
+    /** In a service that has its own ExecStart, as an administrator puts it there. */
+    @Test
+    void theDropInOfAServiceThatFreezesIsRight() throws Exception {
+        Path units = TestNamespace.current().directory("units");
+        String home = TestNamespace.sourceTree().toString();
+        for (String name : List.of("lull-guard.service", "lull-guard.socket")) {
+            String unit = Files.readString(ServiceRun.UNITS.resolve(name));
+            Files.writeString(units.resolve(name), unit.replace("/opt/lull", home));
+        }
+        Path service = units.resolve("agent.service");
+        Files.writeString(
+                service,
+                """
+                [Unit]
+                Description=An agent that freezes
+                [Service]
+                Type=notify
+                ExecStart=/usr/sbin/fsfreeze -f /srv
+                """);
+        Path dropIn = Files.createDirectory(units.resolve("agent.service.d"));
+        String text = Files.readString(ServiceRun.UNITS.resolve("freeze-timeout.conf"));
+        assertThat(text).contains("/usr/bin/lull run", "/usr/sbin/qemu-ga");
+        Files.writeString(
+                dropIn.resolve("freeze-timeout.conf"),
+                text.replace("/usr/bin/lull", home + "/lull")
+                        .replace("/usr/sbin/qemu-ga", "/usr/sbin/fsfreeze -f /srv"));
+        assertThat(
+                        Program.run(
+                                "systemd-analyze",
+                                "verify",
+                                "--man=no",
+                                service.toString(),
+                                units.resolve("lull-guard.socket").toString()))
+                .isEmpty();
+        // A key that the drop-in must not have, as a proof that it is looked at.
+        Files.writeString(dropIn.resolve("wrong.conf"), "[Service]\nExecStrat=/bin/true\n");
+        assertThat(
+                        Program.attempt("systemd-analyze", "verify", "--man=no", service.toString())
+                                .output())
+                .contains("ExecStrat");
+        Program.run("rm", "-r", units.toString());
+    }
+
     private static String place(ScratchFilesystem filesystem) {
         return filesystem.mountPoint().toString();
     }

@@ -1334,14 +1334,18 @@ public final class FakeKernel implements Kernel {
         throw new KernelException(operation, "thread " + thread, Errno.ESRCH);
     }
 
-    /** No process of this kernel has memory. */
+    /** A process of this kernel has the memory that its {@link FakeProcess#poke} was told of. */
     @Override
     public byte[] readMemory(int thread, long address, int length) throws KernelException {
         synchronized (world) {
             process.enter();
-            processOf(thread, "process_vm_readv");
-            throw new KernelException(
-                    "process_vm_readv", "memory of thread " + thread, Errno.EFAULT);
+            return processOf(thread, "process_vm_readv")
+                    .peek(address, length)
+                    .orElseThrow(() ->
+                            new KernelException(
+                                    "process_vm_readv",
+                                    "memory of thread " + thread,
+                                    Errno.EFAULT));
         }
     }
 

@@ -43,6 +43,7 @@ public final class FakeProcess {
     private final Map<Integer, BooleanSupplier> sleepers = new HashMap<>();
     private final Map<Thread, OpenFile.Trap> traps = new HashMap<>();
     private OpenFile.@Nullable Trap inheritedTrap;
+    private final Map<Long, Byte> memory = new HashMap<>();
     private boolean stopped;
     private OptionalInt killedBy = OptionalInt.empty();
     private OptionalInt status = OptionalInt.empty();
@@ -95,6 +96,27 @@ public final class FakeProcess {
     /** The kernel as this process calls it. */
     public FakeKernel kernel() {
         return kernel;
+    }
+
+    /** Stores bytes in its memory; all else of it cannot be read. */
+    public void poke(long address, byte... bytes) {
+        synchronized (world) {
+            for (int i = 0; i < bytes.length; i++) {
+                memory.put(address + i, bytes[i]);
+            }
+        }
+    }
+
+    Optional<byte[]> peek(long address, int length) {
+        byte[] bytes = new byte[length];
+        for (int i = 0; i < length; i++) {
+            Byte stored = memory.get(address + i);
+            if (stored == null) {
+                return Optional.empty();
+            }
+            bytes[i] = stored;
+        }
+        return Optional.of(bytes);
     }
 
     /** Whether it has wholly ended, all of its descriptors closed. */

@@ -101,6 +101,22 @@ class GuardTest {
         }
     }
 
+    /** By whoever saw that: the guard cannot know who is the holder of a detached one. */
+    @Test
+    void aDetachedLeaseIsAbandonedWhenItsHolderWasKilled() throws IOException {
+        try (GuardHost.Client client = host.new Client();
+                GuardHost.Client watching = host.new Client()) {
+            String lease = client.freeze(false, srv);
+            Reply.Ended ended = (Reply.Ended) watching.call(new Request.Abandon(lease));
+            assertThat(ended.leases()).extracting(LeaseView::state).containsExactly("abandoned");
+            assertThat(srv.isFrozen()).isFalse();
+            // Who comes again, or too late, is told how it ended.
+            assertThat(watching.call(new Request.Abandon(lease))).isEqualTo(ended);
+            assertThat(((Reply.Failure) watching.call(new Request.Abandon("nosuch"))).kind())
+                    .isEqualTo(Reply.Failure.Kind.NO_SUCH_LEASE);
+        }
+    }
+
     @Test
     void anAttachedLeaseEndsWithItsConnection() throws IOException {
         String lease;

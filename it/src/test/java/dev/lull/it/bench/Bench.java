@@ -34,6 +34,7 @@ final class Bench {
         ALL.put("together", Together::run);
         ALL.put("archive", ArchiveSpeed::run);
         ALL.put("status", StatusSpeed::run);
+        ALL.put("run", Trap::run);
         ALL.put("memory", Memory::run);
     }
 
