@@ -107,7 +107,7 @@ static void repeat(long times)
     fflush(stdout);
 }
 
-/* Freezes and thaws once, when all others that want to are done. */
+/* Freezes and thaws once, when others that want to leave room for it. Patient: a hundred that are not are a load of their own. */
 static void take_turn(void)
 {
     int result;
@@ -116,7 +116,7 @@ static void take_turn(void)
         if (result && errno != EBUSY)
             break;
         if (result)
-            rest(100000);
+            rest(1000000 + getpid() % 100 * 10000);
     } while (result);
     tell("freeze", result);
     if (!result)

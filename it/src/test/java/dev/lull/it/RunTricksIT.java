@@ -12,12 +12,15 @@ import dev.lull.it.harness.LullProcess;
 import dev.lull.it.harness.Processes;
 import dev.lull.it.harness.Program;
 import dev.lull.it.harness.ScratchFilesystem;
+import dev.lull.it.harness.SupervisorProbe;
 import dev.lull.it.harness.Timing;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Programs that hang, that are many, and that try to be somebody else while they are looked at. */
 class RunTricksIT {
@@ -132,6 +135,33 @@ class RunTricksIT {
                             .filter(lease -> lease.state().equals("released"))
                             .count();
             assertThat(released).isEqualTo(HUNDRED);
+        }
+    }
+
+    /** Each with a supervisor of its own. */
+    @Test
+    @Timeout(240)
+    void aHundredRunsAtOnceAllFreezeAndThaw() {
+        try (var one = ScratchFilesystem.make(FilesystemType.EXT4);
+                var two = ScratchFilesystem.make(FilesystemType.EXT4)) {
+            List<LullProcess> all = new ArrayList<>();
+            try {
+                for (int i = 0; i < HUNDRED; i++) {
+                    all.add(Ioctls.start(i % 2 == 0 ? one : two, "take-turn"));
+                }
+                List<String> said = new ArrayList<>();
+                for (LullProcess run : all) {
+                    one.renew();
+                    two.renew();
+                    said.add(run.finish(Duration.ofMinutes(2)).expect(0).outText());
+                }
+                assertThat(said).hasSize(HUNDRED).containsOnly("freeze: 0\nthaw: 0");
+            } finally {
+                all.forEach(LullProcess::close);
+            }
+            SupervisorProbe.awaitNone();
+            assertThat(FrozenProbe.isFrozen(one)).isFalse();
+            assertThat(FrozenProbe.isFrozen(two)).isFalse();
         }
     }
 
