@@ -912,7 +912,8 @@ final class Leases {
         for (Effect effect : transition.effects()) {
             Member member = lease.members().get(effect.member());
             switch (effect) {
-                case Effect.CallFreeze _ -> member.freeze();
+                case Effect.CallFreeze _ ->
+                        member.freeze(((LeaseState.Freezing) lease.state()).giveUpAt());
                 case Effect.CallThaw _ -> {
                     if (isSomebodyElses(lease, member)) {
                         thawedByOthers.add(effect.member());

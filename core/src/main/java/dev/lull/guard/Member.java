@@ -58,6 +58,7 @@ final class Member {
     private volatile long freezeReturned;
     private volatile long thawCalled;
     private volatile long thawReturned;
+    private volatile long giveUpAt;
     private volatile boolean closed;
     private volatile @Nullable Descriptor canaryThread;
 
@@ -157,7 +158,9 @@ final class Member {
         orders.add(Order.PRE_SYNC);
     }
 
-    void freeze() {
+    /** @param giveUpAt when the lease's time to get everything frozen is over */
+    void freeze(long giveUpAt) {
+        this.giveUpAt = giveUpAt;
         orders.add(Order.FREEZE);
     }
 
@@ -236,7 +239,6 @@ final class Member {
      */
     private void freezeAndProve() {
         proof = OptionalLong.empty();
-        long giveUpAt = kernel.bootNanos() + lease.request().within().toNanos();
         if (lease.request().presync()) {
             Optional<Errno> errno =
                     attempt(() -> writeBack(() -> PreSync.once(kernel, directory, backing)));
@@ -322,7 +324,14 @@ final class Member {
             return Witness.UNKNOWN;
         }
         try {
-            return proof.equals(canarySleep()) ? Witness.ASLEEP : Witness.WOKE;
+            OptionalLong now = canarySleep();
+            if (proof.equals(now)) {
+                return Witness.ASLEEP;
+            }
+            // Whoever has woken gives its processor up once more at least on its way into the next
+            // sleep. One further is the sleep that it was still falling into when it was proved.
+            boolean same = now.isPresent() && now.getAsLong() == proof.getAsLong() + 1;
+            return same ? Witness.UNKNOWN : Witness.WOKE;
         } catch (KernelException e) {
             return Witness.UNKNOWN;
         }

@@ -64,7 +64,9 @@ public final class LinuxKernel implements Kernel {
     private static final int TRANSFER = 64 * 1024;
 
     private static final int PRIO_PROCESS = 0;
-    private static final int LAST = 19;
+
+    /** Behind others, but not so far that what waits for them waits for long. */
+    private static final int NOT_FIRST = 5;
 
     private static final int MNT_DETACH = 2;
     private static final int UMOUNT_NOFOLLOW = 8;
@@ -1181,7 +1183,7 @@ public final class LinuxKernel implements Kernel {
     @Override
     public void setNiceness(int nice) throws KernelException {
         for (int thread : threads(processId())) {
-            int own = compiles(thread) ? LAST : nice;
+            int own = compiles(thread) ? Math.max(nice, NOT_FIRST) : nice;
             long result = SystemCall.call(Scratch.of(), Abi.SETPRIORITY, PRIO_PROCESS, thread, own);
             // ESRCH: the thread ended since it was listed.
             if (result != -Errno.ESRCH.number()) {

@@ -47,8 +47,8 @@ public interface ProcessCalls {
     /**
      * setpriority(2) of every thread of this process: threads started later inherit it from the one that starts them. Where
      * the kernel has autogroups (sched(7)), that counts among the processes of one session only, so a leader of a session
-     * gives its session the same; a process in somebody else's leaves that alone, or it would be his shell's place too. The JVM's compiling threads come last whatever is said: what
-     * they do is never urgent, and whoever waits for a processor, a writer that has just been thawed, goes first.
+     * gives its session the same; a process in somebody else's leaves that alone, or it would be his shell's place too.
+     * The JVM's compiling threads get 5 at the least: a writer that has just been thawed goes before them.
      *
      * @param nice −20, first, to 19, last
      */

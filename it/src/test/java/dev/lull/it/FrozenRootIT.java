@@ -15,6 +15,7 @@ import dev.lull.it.harness.RootNamespace;
 import dev.lull.it.harness.Steered;
 import dev.lull.it.harness.Timing;
 import dev.lull.it.harness.Writer;
+import dev.lull.testkit.Tally;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -66,6 +67,9 @@ class FrozenRootIT {
     private static Set<String> files;
     private static int cycles;
     private static Duration latest;
+    private static int filesystems;
+    private static int allCycles;
+    private static Duration latestOfAll = Duration.ZERO;
 
     @BeforeParameterizedClassInvocation
     static void make(FilesystemType type) {
@@ -77,11 +81,19 @@ class FrozenRootIT {
     }
 
     @AfterParameterizedClassInvocation
-    static void close(FilesystemType type) {
+    static void close(FilesystemType type) throws IOException {
         if (root == null) {
             return;
         }
         root.close();
+        filesystems++;
+        allCycles += cycles;
+        latestOfAll = latest.compareTo(latestOfAll) > 0 ? latest : latestOfAll;
+        new Tally("frozen-root")
+                .set("filesystems", filesystems)
+                .set("cycles", allCycles)
+                .set("latest thaw after its deadline, ms", latestOfAll.toMillis())
+                .write();
         System.out.printf(
                 "frozen root on %s: %d cycles, no hang, thawed at most %d ms after the deadline%n",
                 type.kernelName(), cycles, latest.toMillis());

@@ -48,13 +48,13 @@ class GuardIT {
 
     /** Else a writer that has just been thawed waits until guard and canary have compiled what they ran. */
     @Test
-    void whoeverThawsGoesFirstAndItsCompilerLast() {
+    void whoeverThawsGoesFirstAndItsCompilerBehindOthers() {
         try (var filesystem = ScratchFilesystem.make(FilesystemType.EXT4)) {
             hold(filesystem);
             GuardProbe.Pids pids = GuardProbe.pids();
             for (long pid : List.of(pids.guard(), pids.canary())) {
                 assertThat(Processes.niceness(pid, "java")).isNotEmpty().containsOnly(-20);
-                assertThat(Processes.niceness(pid, "C1 ")).isNotEmpty().containsOnly(19);
+                assertThat(Processes.niceness(pid, "C1 ")).isNotEmpty().containsOnly(5);
             }
         }
     }

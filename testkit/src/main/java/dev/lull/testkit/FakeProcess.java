@@ -274,7 +274,8 @@ public final class FakeProcess {
         }
         int tid = threadId();
         blocked.add(tid);
-        sleeps.merge(tid, 1L, Long::sum);
+        // Between two sleeps of this kind a thread has waited for something else as well.
+        sleeps.merge(tid, 2L, Long::sum);
         sleepers.put(tid, awake);
         world.notifyAll();
         world.await(awake);
