@@ -201,6 +201,7 @@ final class Sentry {
                 }
             }
             case DEADLINE -> {
+                beginLooking();
                 deadlines.put(signal.lease(), signal.value());
                 if (signal.slot() == Signal.SETTLED) {
                     settled.add(signal.lease());
@@ -218,7 +219,10 @@ final class Sentry {
                 }
                 tell(Signal.of(Signal.Kind.FORGOTTEN, signal.slot(), signal.lease(), 0));
             }
-            case EXPEDITED -> expedited = signal.value() == 1;
+            case EXPEDITED -> {
+                beginLooking();
+                expedited = signal.value() == 1;
+            }
             default -> throw new IllegalStateException("a sentry is not told " + signal.kind());
         }
     }
@@ -229,10 +233,24 @@ final class Sentry {
         DEAD
     }
 
+    /**
+     * The guard that has just said so runs. To look at it now takes the processor from the freeze that begins, for longer
+     * than that lasts: the kernel's grace periods are no more urgent to the scheduler than this process is.
+     */
+    private void beginLooking() {
+        if (!watches()) {
+            lastLook = kernel.bootNanos();
+        }
+    }
+
+    private boolean watches() {
+        return !deadlines.isEmpty() || expedited;
+    }
+
     /** While anything can be frozen, and not at each word: it costs more than hearing one. */
     private boolean lookDue() {
         long now = kernel.bootNanos();
-        if ((deadlines.isEmpty() && !expedited) || now - lastLook < LOOK.toNanos()) {
+        if (!watches() || now - lastLook < LOOK.toNanos()) {
             return false;
         }
         lastLook = now;
@@ -303,7 +321,7 @@ final class Sentry {
         Duration timeout = null;
         if (anyAtWork()) {
             timeout = RETRY;
-        } else if (!deadlines.isEmpty() || expedited) {
+        } else if (watches()) {
             timeout = LOOK;
             long now = kernel.bootNanos();
             for (long deadline : deadlines.values()) {
