@@ -6,7 +6,6 @@ import dev.lull.linux.Filesystem;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
-import dev.lull.linux.Mount;
 import dev.lull.linux.MountFlag;
 import dev.lull.linux.Superblock;
 import dev.lull.linux.ThreadStatus;
@@ -155,28 +154,47 @@ public final class RunDirectory {
      * Opens the top of a filesystem that is mounted nowhere. It is mounted here just until it is open.
      *
      * @param device the block device that mounts it
-     * @return empty if the device leads to another one
+     * @return empty if the device leads to another one by now: that of the superblock is no more, then
      */
     synchronized Optional<Descriptor> openByMounting(Superblock superblock, Path device)
             throws IOException {
         Files.createDirectories(again());
         try {
             mountAgain(superblock, device);
-            Descriptor top;
-            List<Mount> table;
             try {
-                top = kernel.openDirectory(again());
-                table = kernel.mounts();
+                return openMounted(superblock, again());
             } finally {
                 kernel.unmount(again(), true);
             }
-            if (Filesystem.of(kernel, top, table).device().equals(superblock.device())) {
-                return Optional.of(top);
-            }
-            top.close();
-            return Optional.empty();
         } finally {
             Files.deleteIfExists(again());
+        }
+    }
+
+    private Optional<Descriptor> openMounted(Superblock superblock, Path point) throws IOException {
+        Descriptor top = kernel.openDirectory(point);
+        try {
+            Filesystem filesystem = Filesystem.of(kernel, top, kernel.mounts());
+            if (isTmpfs(top) || filesystem.mountPoints().isEmpty()) {
+                // What it leads to is no more to be seen, and that tells nothing of the superblock.
+                throw new IOException("somebody else has unmounted " + point);
+            }
+            if (superblock.is(filesystem)) {
+                return Optional.of(top);
+            }
+        } catch (IOException | RuntimeException e) {
+            closeAfter(e, top);
+            throw e;
+        }
+        top.close();
+        return Optional.empty();
+    }
+
+    private static void closeAfter(Exception failure, Descriptor descriptor) {
+        try {
+            descriptor.close();
+        } catch (KernelException e) {
+            failure.addSuppressed(e);
         }
     }
 

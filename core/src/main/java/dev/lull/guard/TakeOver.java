@@ -151,16 +151,25 @@ final class TakeOver {
             CountDownLatch done = new CountDownLatch(level.size());
             for (LeaseRecord.Place place : level) {
                 Superblock superblock = superblockOf(record, place);
-                Optional<Descriptor> directory = find(place);
+                Optional<Descriptor> directory = find(superblock);
+                boolean gone = false;
                 if (directory.isEmpty()) {
-                    directory = mountAgain(record, superblock);
+                    try {
+                        Optional<Path> device = deviceOf(superblock);
+                        if (device.isPresent()) {
+                            directory = run.openByMounting(superblock, device.get());
+                            gone = directory.isEmpty();
+                        }
+                    } catch (IOException e) {
+                        warn(record, e.getMessage());
+                    }
                 }
                 if (directory.isPresent()) {
                     start(record, place, directory.get(), done, left);
                     continue;
                 }
                 done.countDown();
-                if (isGone(superblock)) {
+                if (gone || isGone(superblock)) {
                     left.decrementAndGet();
                 } else {
                     warn(
@@ -268,19 +277,19 @@ final class TakeOver {
         return leader.get().dead() && kernel.threads(record.guardPid()).size() <= 1;
     }
 
-    private Optional<Descriptor> find(LeaseRecord.Place place) throws KernelException {
-        return MountTable.search(kernel, table -> find(place, table));
+    private Optional<Descriptor> find(Superblock superblock) throws KernelException {
+        return MountTable.search(kernel, table -> find(superblock, table));
     }
 
-    private Optional<Descriptor> find(LeaseRecord.Place place, MountTable table) {
+    private Optional<Descriptor> find(Superblock superblock, MountTable table) {
         for (Mount mount : table.mounts()) {
-            if (!mount.device().toString().equals(place.device())) {
+            if (!mount.device().equals(superblock.device())) {
                 continue;
             }
             try {
                 Path point = Path.of("/").relativize(mount.mountPoint());
                 Descriptor directory = kernel.openDirectory(table.root().resolve(point));
-                if (isIt(directory, place, table.mounts())) {
+                if (isIt(directory, superblock, table.mounts())) {
                     return Optional.of(directory);
                 }
                 directory.close();
@@ -292,14 +301,10 @@ final class TakeOver {
         return Optional.empty();
     }
 
-    private boolean isIt(Descriptor directory, LeaseRecord.Place place, List<Mount> table)
+    private boolean isIt(Descriptor directory, Superblock superblock, List<Mount> table)
             throws KernelException {
         try {
-            Filesystem filesystem = Filesystem.of(kernel, directory, table);
-            return filesystem.device().toString().equals(place.device())
-                    && (place.uuid().equals("-")
-                            || filesystem.uuid().isEmpty()
-                            || filesystem.uuid().get().equals(place.uuid()));
+            return superblock.is(Filesystem.of(kernel, directory, table));
         } catch (KernelException e) {
             directory.close();
             throw e;
@@ -307,22 +312,14 @@ final class TakeOver {
     }
 
     /**
-     * Opens what nobody shows any more, since it was unmounted or covered: while it is frozen its superblock lives on, and
-     * mounting the device leads to it. What has no superblock is not mounted: it may be anybody's by now.
+     * What leads to a filesystem that nobody shows any more, since it was unmounted or covered: while it is frozen its
+     * superblock lives on, and mounting the device leads to it. What has no superblock is not mounted: it may be
+     * anybody's by now.
      */
-    private Optional<Descriptor> mountAgain(LeaseRecord record, Superblock superblock) {
-        try {
-            Optional<Path> device =
-                    superblock.presence(kernel) == Superblock.Presence.PRESENT
-                            ? superblock.blockDevice(kernel)
-                            : Optional.empty();
-            return device.isEmpty()
-                    ? Optional.empty()
-                    : run.openByMounting(superblock, device.get());
-        } catch (IOException e) {
-            warn(record, e.getMessage());
-            return Optional.empty();
-        }
+    private Optional<Path> deviceOf(Superblock superblock) throws KernelException {
+        return superblock.presence(kernel) == Superblock.Presence.PRESENT
+                ? superblock.blockDevice(kernel)
+                : Optional.empty();
     }
 
     /** Whether the filesystem is no more: its superblock, or its block device. */

@@ -37,6 +37,16 @@ public record Superblock(String type, DeviceNumber device, Optional<String> uuid
         return type.equals("ext2") ? Presence.UNKNOWN : Presence.GONE;
     }
 
+    /**
+     * Whether that is it. The number alone is reused; where one of the two UUIDs is not known, the number has to do.
+     */
+    public boolean is(Filesystem filesystem) {
+        return filesystem.device().equals(device)
+                && (uuid.isEmpty()
+                        || filesystem.uuid().isEmpty()
+                        || filesystem.uuid().equals(uuid));
+    }
+
     /** A block device that mounts it; empty if that cannot be told. Whoever mounts it has to check what he got. */
     public Optional<Path> blockDevice(Kernel kernel) throws KernelException {
         if (!type.equals("btrfs")) {
