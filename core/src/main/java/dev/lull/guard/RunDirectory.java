@@ -1,6 +1,7 @@
 package dev.lull.guard;
 
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.FilesystemSpace;
@@ -11,6 +12,7 @@ import dev.lull.linux.Superblock;
 import dev.lull.linux.ThreadStatus;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -33,6 +35,8 @@ import java.util.Set;
  */
 public final class RunDirectory {
     public static final Path DEFAULT = Path.of("/run/lull");
+
+    private static final String AGAIN = "again";
 
     private static final long HISTORY_LIMIT = 256 << 10;
 
@@ -80,9 +84,9 @@ public final class RunDirectory {
         return directory.resolve("leases");
     }
 
-    /** Where a filesystem is mounted for the moment in which it is opened. */
-    private Path again() {
-        return directory.resolve("again");
+    /** Where a filesystem is mounted for the moment in which it is opened: a place for each, since the mount can hang. */
+    Path again(LeaseRecord record, DeviceNumber device) {
+        return directory.resolve(AGAIN + "-" + record.lease().id() + "-" + device);
     }
 
     private Path history() {
@@ -151,23 +155,23 @@ public final class RunDirectory {
     }
 
     /**
-     * Opens the top of a filesystem that is mounted nowhere. It is mounted here just until it is open.
+     * Opens the top of a filesystem that is mounted nowhere. It is mounted here just until it is open. That can take as
+     * long as a FIFREEZE or FITHAW of it that is under way: mounting takes s_umount, uninterruptibly.
      *
      * @param device the block device that mounts it
+     * @param troubles what could not be tidied is added here, in words: that it can be thawed counts more
      * @return empty if the device leads to another one by now: that of the superblock is no more, then
      */
-    synchronized Optional<Descriptor> openByMounting(Superblock superblock, Path device)
+    Optional<Descriptor> openByMounting(
+            Superblock superblock, Path device, LeaseRecord record, List<String> troubles)
             throws IOException {
-        Files.createDirectories(again());
+        Path point = again(record, superblock.device());
+        Files.createDirectories(point);
         try {
-            mountAgain(superblock, device);
-            try {
-                return openMounted(superblock, again());
-            } finally {
-                kernel.unmount(again(), true);
-            }
+            mountAgain(superblock, device, point);
+            return openMounted(superblock, point);
         } finally {
-            Files.deleteIfExists(again());
+            unmountAgain(point, troubles);
         }
     }
 
@@ -198,35 +202,56 @@ public final class RunDirectory {
         }
     }
 
-    private void mountAgain(Superblock superblock, Path device) throws KernelException {
+    private void mountAgain(Superblock superblock, Path device, Path point) throws KernelException {
         long flags = MountFlag.NO_SUID | MountFlag.NO_DEV;
         try {
-            kernel.mount(device.toString(), again(), superblock.type(), flags, "");
+            kernel.mount(device.toString(), point, superblock.type(), flags, "");
         } catch (KernelException e) {
             // Read-only, which another mount is not to change (fs/super.c, get_tree_bdev).
             if (!e.errno().equals(Errno.EBUSY) && !e.errno().equals(Errno.EROFS)) {
                 throw e;
             }
             kernel.mount(
-                    device.toString(), again(), superblock.type(), flags | MountFlag.READ_ONLY, "");
+                    device.toString(), point, superblock.type(), flags | MountFlag.READ_ONLY, "");
         }
     }
 
-    /** A guard that was killed just then has left it mounted. */
-    void unmountAgain() throws IOException {
-        if (!Files.exists(again())) {
-            return;
+    /**
+     * A guard that was killed just then has left it mounted.
+     *
+     * @param troubles what could not be unmounted is added here, in words: nothing that is frozen waits for it
+     */
+    void unmountAgain(List<String> troubles) {
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(directory, AGAIN + "*")) {
+            left.forEach(point -> unmountAgain(point, troubles));
+        } catch (IOException | DirectoryIteratorException e) {
+            troubles.add("cannot look for mounts in " + directory + ": " + e.getMessage());
         }
+    }
+
+    private void unmountAgain(Path point, List<String> troubles) {
         try {
-            while (true) {
-                kernel.unmount(again(), true);
+            while (isUnmounted(point)) {
+                // One may lie on another.
+                continue;
             }
-        } catch (KernelException e) {
-            if (!e.errno().equals(Errno.EINVAL)) {
-                throw e;
-            }
+            Files.deleteIfExists(point);
+        } catch (IOException e) {
+            troubles.add("cannot unmount " + point + ": " + e.getMessage());
         }
-        Files.deleteIfExists(again());
+    }
+
+    /** @return false if nothing is mounted there */
+    private boolean isUnmounted(Path point) throws KernelException {
+        try {
+            kernel.unmount(point, true);
+            return true;
+        } catch (KernelException e) {
+            if (e.errno().equals(Errno.EINVAL)) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private boolean isTmpfs(Descriptor opened) throws KernelException {
