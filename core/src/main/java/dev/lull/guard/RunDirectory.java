@@ -202,18 +202,27 @@ public final class RunDirectory {
         }
     }
 
+    /**
+     * Read-only first: it may have been thawed, and gone, since sysfs was asked, and then a mount makes a new superblock of
+     * whatever is there by now. One that lives and is read-write answers EBUSY to that (fs/super.c, get_tree_bdev), and so
+     * proves that a read-write mount leads to it. One that is read-only itself is shared, and so is any of btrfs, which is
+     * not changed by it (measured for ext4, XFS, btrfs, also frozen); FITHAW asks for no more than that.
+     */
     private void mountAgain(Superblock superblock, Path device, Path point) throws KernelException {
         long flags = MountFlag.NO_SUID | MountFlag.NO_DEV;
-        try {
-            kernel.mount(device.toString(), point, superblock.type(), flags, "");
-        } catch (KernelException e) {
-            // Read-only, which another mount is not to change (fs/super.c, get_tree_bdev).
-            if (!e.errno().equals(Errno.EBUSY) && !e.errno().equals(Errno.EROFS)) {
-                throw e;
+        Optional<String> option = superblock.withoutReplay();
+        if (option.isPresent()) {
+            try {
+                long readOnly = flags | MountFlag.READ_ONLY;
+                kernel.mount(device.toString(), point, superblock.type(), readOnly, option.get());
+                return;
+            } catch (KernelException e) {
+                if (!e.errno().equals(Errno.EBUSY)) {
+                    throw e;
+                }
             }
-            kernel.mount(
-                    device.toString(), point, superblock.type(), flags | MountFlag.READ_ONLY, "");
         }
+        kernel.mount(device.toString(), point, superblock.type(), flags, "");
     }
 
     /**
