@@ -93,7 +93,7 @@ public final class Guard {
                 supervisor.present()
                         ? Hardening.applyInPlace(kernel, OOM_SCORE, Hardening.FIRST)
                         : Hardening.apply(kernel, OOM_SCORE, Hardening.FIRST));
-        TakeOver takeOver = new TakeOver(kernel, run, warnings);
+        TakeOver takeOver = new TakeOver(kernel, run);
         takeOver.run();
         Expedite expedite = new Expedite(kernel, run.expediteMarker());
         try {

@@ -409,6 +409,7 @@ final class GuardLoop implements AutoCloseable {
         told.addAll(companions.troubles());
         told.addAll(leases.troubles());
         told.addAll(foreignThaws.stuck(now));
+        told.addAll(takeOver.troubles());
         told.addAll(takeOver.atWork(now));
         supervisor.trouble().ifPresent(told::add);
         return new Reply.GuardStatus(

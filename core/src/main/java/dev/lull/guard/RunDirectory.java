@@ -1,17 +1,18 @@
 package dev.lull.guard;
 
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
 import dev.lull.linux.FilesystemSpace;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
-import dev.lull.linux.Mount;
 import dev.lull.linux.MountFlag;
 import dev.lull.linux.Superblock;
 import dev.lull.linux.ThreadStatus;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -34,6 +35,8 @@ import java.util.Set;
  */
 public final class RunDirectory {
     public static final Path DEFAULT = Path.of("/run/lull");
+
+    private static final String AGAIN = "again";
 
     private static final long HISTORY_LIMIT = 256 << 10;
 
@@ -81,9 +84,9 @@ public final class RunDirectory {
         return directory.resolve("leases");
     }
 
-    /** Where a filesystem is mounted for the moment in which it is opened. */
-    private Path again() {
-        return directory.resolve("again");
+    /** Where a filesystem is mounted for the moment in which it is opened: a place for each, since the mount can hang. */
+    Path again(LeaseRecord record, DeviceNumber device) {
+        return directory.resolve(AGAIN + "-" + record.lease().id() + "-" + device);
     }
 
     private Path history() {
@@ -152,63 +155,112 @@ public final class RunDirectory {
     }
 
     /**
-     * Opens the top of a filesystem that is mounted nowhere. It is mounted here just until it is open.
+     * Opens the top of a filesystem that is mounted nowhere. It is mounted here just until it is open. That can take as
+     * long as a FIFREEZE or FITHAW of it that is under way: mounting takes s_umount, uninterruptibly.
      *
      * @param device the block device that mounts it
-     * @return empty if the device leads to another one
+     * @param troubles what could not be tidied is added here, in words: that it can be thawed counts more
+     * @return empty if the device leads to another one by now: that of the superblock is no more, then
      */
-    synchronized Optional<Descriptor> openByMounting(Superblock superblock, Path device)
+    Optional<Descriptor> openByMounting(
+            Superblock superblock, Path device, LeaseRecord record, List<String> troubles)
             throws IOException {
-        Files.createDirectories(again());
+        Path point = again(record, superblock.device());
+        Files.createDirectories(point);
         try {
-            mountAgain(superblock, device);
-            Descriptor top;
-            List<Mount> table;
-            try {
-                top = kernel.openDirectory(again());
-                table = kernel.mounts();
-            } finally {
-                kernel.unmount(again(), true);
+            mountAgain(superblock, device, point);
+            return openMounted(superblock, point);
+        } finally {
+            unmountAgain(point, troubles);
+        }
+    }
+
+    private Optional<Descriptor> openMounted(Superblock superblock, Path point) throws IOException {
+        Descriptor top = kernel.openDirectory(point);
+        try {
+            Filesystem filesystem = Filesystem.of(kernel, top, kernel.mounts());
+            if (isTmpfs(top) || filesystem.mountPoints().isEmpty()) {
+                // What it leads to is no more to be seen, and that tells nothing of the superblock.
+                throw new IOException("somebody else has unmounted " + point);
             }
-            if (Filesystem.of(kernel, top, table).device().equals(superblock.device())) {
+            if (superblock.is(filesystem)) {
                 return Optional.of(top);
             }
-            top.close();
-            return Optional.empty();
-        } finally {
-            Files.deleteIfExists(again());
+        } catch (IOException | RuntimeException e) {
+            closeAfter(e, top);
+            throw e;
+        }
+        top.close();
+        return Optional.empty();
+    }
+
+    private static void closeAfter(Exception failure, Descriptor descriptor) {
+        try {
+            descriptor.close();
+        } catch (KernelException e) {
+            failure.addSuppressed(e);
         }
     }
 
-    private void mountAgain(Superblock superblock, Path device) throws KernelException {
+    /**
+     * Read-only first: it may have been thawed, and gone, since sysfs was asked, and then a mount makes a new superblock of
+     * whatever is there by now. One that lives and is read-write answers EBUSY to that (fs/super.c, get_tree_bdev), and so
+     * proves that a read-write mount leads to it. One that is read-only itself is shared, and so is any of btrfs, which is
+     * not changed by it (measured for ext4, XFS, btrfs, also frozen); FITHAW asks for no more than that.
+     */
+    private void mountAgain(Superblock superblock, Path device, Path point) throws KernelException {
         long flags = MountFlag.NO_SUID | MountFlag.NO_DEV;
-        try {
-            kernel.mount(device.toString(), again(), superblock.type(), flags, "");
-        } catch (KernelException e) {
-            // Read-only, which another mount is not to change (fs/super.c, get_tree_bdev).
-            if (!e.errno().equals(Errno.EBUSY) && !e.errno().equals(Errno.EROFS)) {
-                throw e;
+        Optional<String> option = superblock.withoutReplay();
+        if (option.isPresent()) {
+            try {
+                long readOnly = flags | MountFlag.READ_ONLY;
+                kernel.mount(device.toString(), point, superblock.type(), readOnly, option.get());
+                return;
+            } catch (KernelException e) {
+                if (!e.errno().equals(Errno.EBUSY)) {
+                    throw e;
+                }
             }
-            kernel.mount(
-                    device.toString(), again(), superblock.type(), flags | MountFlag.READ_ONLY, "");
+        }
+        kernel.mount(device.toString(), point, superblock.type(), flags, "");
+    }
+
+    /**
+     * A guard that was killed just then has left it mounted.
+     *
+     * @param troubles what could not be unmounted is added here, in words: nothing that is frozen waits for it
+     */
+    void unmountAgain(List<String> troubles) {
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(directory, AGAIN + "*")) {
+            left.forEach(point -> unmountAgain(point, troubles));
+        } catch (IOException | DirectoryIteratorException e) {
+            troubles.add("cannot look for mounts in " + directory + ": " + e.getMessage());
         }
     }
 
-    /** A guard that was killed just then has left it mounted. */
-    void unmountAgain() throws IOException {
-        if (!Files.exists(again())) {
-            return;
-        }
+    private void unmountAgain(Path point, List<String> troubles) {
         try {
-            while (true) {
-                kernel.unmount(again(), true);
+            while (isUnmounted(point)) {
+                // One may lie on another.
+                continue;
             }
-        } catch (KernelException e) {
-            if (!e.errno().equals(Errno.EINVAL)) {
-                throw e;
-            }
+            Files.deleteIfExists(point);
+        } catch (IOException e) {
+            troubles.add("cannot unmount " + point + ": " + e.getMessage());
         }
-        Files.deleteIfExists(again());
+    }
+
+    /** @return false if nothing is mounted there */
+    private boolean isUnmounted(Path point) throws KernelException {
+        try {
+            kernel.unmount(point, true);
+            return true;
+        } catch (KernelException e) {
+            if (e.errno().equals(Errno.EINVAL)) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private boolean isTmpfs(Descriptor opened) throws KernelException {

@@ -16,11 +16,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -43,18 +44,44 @@ final class TakeOver {
 
     private final Kernel kernel;
     private final RunDirectory run;
-    private final List<String> warnings;
+    private final Set<Attempt> attempts = ConcurrentHashMap.newKeySet();
 
-    /** What is being thawed, and since when. */
-    private final Map<LeaseRecord.Place, Attempt> attempts = new ConcurrentHashMap<>();
+    /** What could not be done, in words. An attempt may fail when the guard has long been at work. */
+    private final List<String> troubles = new CopyOnWriteArrayList<>();
 
-    private record Attempt(String path, LeaseView lease, long since) {}
+    /** A filesystem that is being thawed, on a thread of its own: each of the calls can hang. */
+    private static final class Attempt {
+        private final LeaseRecord record;
+        private final LeaseRecord.Place place;
+        private volatile Step step;
 
-    /** @param warnings what could not be done is added here, in words */
-    TakeOver(Kernel kernel, RunDirectory run, List<String> warnings) {
+        private record Step(String call, long since) {}
+
+        Attempt(LeaseRecord record, LeaseRecord.Place place, long now) {
+            this.record = record;
+            this.place = place;
+            this.step = new Step("open", now);
+        }
+
+        void calls(String call, long now) {
+            step = new Step(call, now);
+        }
+
+        String words(long now) {
+            Step current = step;
+            return "lease "
+                    + record.lease().id()
+                    + " of a dead guard: "
+                    + Refusals.notReturned(
+                            current.call(),
+                            pathOf(record, place),
+                            Duration.ofNanos(now - current.since()));
+        }
+    }
+
+    TakeOver(Kernel kernel, RunDirectory run) {
         this.kernel = kernel;
         this.run = run;
-        this.warnings = warnings;
     }
 
     /**
@@ -63,9 +90,9 @@ final class TakeOver {
      */
     void run() throws IOException {
         String boot = kernel.bootId();
-        run.unmountAgain();
+        run.unmountAgain(troubles);
         List<Thread> threads = new ArrayList<>();
-        for (LeaseRecord record : run.records(warnings)) {
+        for (LeaseRecord record : run.records(troubles)) {
             Runnable work = () -> tryRun(record, boot);
             Thread thread = new Thread(null, work, "take-over", 256 * 1024);
             thread.setDaemon(true);
@@ -92,9 +119,12 @@ final class TakeOver {
     }
 
     private void warn(LeaseRecord record, @Nullable String what) {
-        synchronized (warnings) {
-            warnings.add("lease " + record.lease().id() + " of a dead guard: " + what);
-        }
+        troubles.add("lease " + record.lease().id() + " of a dead guard: " + what);
+    }
+
+    /** What could not be done so far, in words. */
+    List<String> troubles() {
+        return List.copyOf(troubles);
     }
 
     /** Whether something is not thawed yet that can be reached. */
@@ -104,23 +134,15 @@ final class TakeOver {
 
     /** What is not thawed yet, in words. */
     List<String> atWork(long now) {
-        return attempts.values().stream().map(attempt -> words(attempt, now)).toList();
+        return attempts.stream().map(attempt -> attempt.words(now)).toList();
     }
 
     /** The same for one filesystem; empty if there is nothing left to be thawed of it. */
     Optional<String> atWorkOn(DeviceNumber device, long now) {
-        return attempts.entrySet().stream()
-                .filter(entry -> entry.getKey().device().equals(device.toString()))
-                .map(entry -> words(entry.getValue(), now))
+        return attempts.stream()
+                .filter(attempt -> attempt.place.device().equals(device.toString()))
+                .map(attempt -> attempt.words(now))
                 .findFirst();
-    }
-
-    private static String words(Attempt attempt, long now) {
-        return "lease "
-                + attempt.lease().id()
-                + " of a dead guard: "
-                + Refusals.notReturned(
-                        "FITHAW", attempt.path(), Duration.ofNanos(now - attempt.since()));
     }
 
     private void run(LeaseRecord record, String boot) throws IOException {
@@ -144,31 +166,12 @@ final class TakeOver {
             levels.computeIfAbsent(place.level(), _ -> new ArrayList<>()).add(place);
         }
         // One more for this thread; whoever is the last ends the record. What fails or cannot be
-        // reached never counts
-        // down, and so keeps it.
+        // reached never counts down, and so keeps it.
         AtomicInteger left = new AtomicInteger(record.places().size() + 1);
         for (List<LeaseRecord.Place> level : levels.descendingMap().values()) {
             CountDownLatch done = new CountDownLatch(level.size());
             for (LeaseRecord.Place place : level) {
-                Superblock superblock = superblockOf(record, place);
-                Optional<Descriptor> directory = find(place);
-                if (directory.isEmpty()) {
-                    directory = mountAgain(record, superblock);
-                }
-                if (directory.isPresent()) {
-                    start(record, place, directory.get(), done, left);
-                    continue;
-                }
-                done.countDown();
-                if (isGone(superblock)) {
-                    left.decrementAndGet();
-                } else {
-                    warn(
-                            record,
-                            "filesystem "
-                                    + place.device()
-                                    + " may be frozen, but is mounted in no process's view");
-                }
+                start(record, place, done, left);
             }
             await(done);
         }
@@ -188,25 +191,54 @@ final class TakeOver {
     }
 
     private void start(
-            LeaseRecord record,
-            LeaseRecord.Place place,
-            Descriptor directory,
-            CountDownLatch done,
-            AtomicInteger left) {
-        Attempt attempt = new Attempt(pathOf(record, place), record.lease(), kernel.bootNanos());
-        attempts.put(place, attempt);
+            LeaseRecord record, LeaseRecord.Place place, CountDownLatch done, AtomicInteger left) {
+        Attempt attempt = new Attempt(record, place, kernel.bootNanos());
+        attempts.add(attempt);
         Runnable work =
                 () -> {
-                    boolean thawed = thawAndClose(record, directory);
-                    attempts.remove(place, attempt);
-                    done.countDown();
-                    if (thawed && left.decrementAndGet() == 0) {
-                        endLate(record);
+                    try {
+                        if (isOver(attempt) && left.decrementAndGet() == 0) {
+                            endLate(record);
+                        }
+                    } finally {
+                        attempts.remove(attempt);
+                        done.countDown();
                     }
                 };
         Thread thread = new Thread(null, work, "take-over-" + place.device(), 256 * 1024);
         thread.setDaemon(true);
         thread.start();
+    }
+
+    /** @return true once it is thawed for certain, or is no more */
+    private boolean isOver(Attempt attempt) {
+        LeaseRecord record = attempt.record;
+        Superblock superblock = superblockOf(record, attempt.place);
+        String why = "is mounted in no process's view";
+        try {
+            Optional<Descriptor> directory = find(superblock);
+            if (directory.isEmpty()) {
+                Optional<Path> device = deviceOf(superblock);
+                if (device.isPresent()) {
+                    attempt.calls("mount", kernel.bootNanos());
+                    directory = run.openByMounting(superblock, device.get(), record, troubles);
+                    if (directory.isEmpty()) {
+                        return true;
+                    }
+                }
+            }
+            if (directory.isPresent()) {
+                attempt.calls("FITHAW", kernel.bootNanos());
+                return thawAndClose(record, directory.get());
+            }
+        } catch (IOException e) {
+            why = "cannot be reached: " + e.getMessage();
+        }
+        if (isGone(superblock)) {
+            return true;
+        }
+        warn(record, "filesystem " + superblock.device() + " may be frozen, but " + why);
+        return false;
     }
 
     private static String pathOf(LeaseRecord record, LeaseRecord.Place place) {
@@ -268,19 +300,19 @@ final class TakeOver {
         return leader.get().dead() && kernel.threads(record.guardPid()).size() <= 1;
     }
 
-    private Optional<Descriptor> find(LeaseRecord.Place place) throws KernelException {
-        return MountTable.search(kernel, table -> find(place, table));
+    private Optional<Descriptor> find(Superblock superblock) throws KernelException {
+        return MountTable.search(kernel, table -> find(superblock, table));
     }
 
-    private Optional<Descriptor> find(LeaseRecord.Place place, MountTable table) {
+    private Optional<Descriptor> find(Superblock superblock, MountTable table) {
         for (Mount mount : table.mounts()) {
-            if (!mount.device().toString().equals(place.device())) {
+            if (!mount.device().equals(superblock.device())) {
                 continue;
             }
             try {
                 Path point = Path.of("/").relativize(mount.mountPoint());
                 Descriptor directory = kernel.openDirectory(table.root().resolve(point));
-                if (isIt(directory, place, table.mounts())) {
+                if (isIt(directory, superblock, table.mounts())) {
                     return Optional.of(directory);
                 }
                 directory.close();
@@ -292,14 +324,10 @@ final class TakeOver {
         return Optional.empty();
     }
 
-    private boolean isIt(Descriptor directory, LeaseRecord.Place place, List<Mount> table)
+    private boolean isIt(Descriptor directory, Superblock superblock, List<Mount> table)
             throws KernelException {
         try {
-            Filesystem filesystem = Filesystem.of(kernel, directory, table);
-            return filesystem.device().toString().equals(place.device())
-                    && (place.uuid().equals("-")
-                            || filesystem.uuid().isEmpty()
-                            || filesystem.uuid().get().equals(place.uuid()));
+            return superblock.is(Filesystem.of(kernel, directory, table));
         } catch (KernelException e) {
             directory.close();
             throw e;
@@ -307,22 +335,14 @@ final class TakeOver {
     }
 
     /**
-     * Opens what nobody shows any more, since it was unmounted or covered: while it is frozen its superblock lives on, and
-     * mounting the device leads to it. What has no superblock is not mounted: it may be anybody's by now.
+     * What leads to a filesystem that nobody shows any more, since it was unmounted or covered: while it is frozen its
+     * superblock lives on, and mounting the device leads to it. What has no superblock is not mounted: it may be
+     * anybody's by now.
      */
-    private Optional<Descriptor> mountAgain(LeaseRecord record, Superblock superblock) {
-        try {
-            Optional<Path> device =
-                    superblock.presence(kernel) == Superblock.Presence.PRESENT
-                            ? superblock.blockDevice(kernel)
-                            : Optional.empty();
-            return device.isEmpty()
-                    ? Optional.empty()
-                    : run.openByMounting(superblock, device.get());
-        } catch (IOException e) {
-            warn(record, e.getMessage());
-            return Optional.empty();
-        }
+    private Optional<Path> deviceOf(Superblock superblock) throws KernelException {
+        return superblock.presence(kernel) == Superblock.Presence.PRESENT
+                ? superblock.blockDevice(kernel)
+                : Optional.empty();
     }
 
     /** Whether the filesystem is no more: its superblock, or its block device. */

@@ -37,6 +37,16 @@ public record Superblock(String type, DeviceNumber device, Optional<String> uuid
         return type.equals("ext2") ? Presence.UNKNOWN : Presence.GONE;
     }
 
+    /**
+     * Whether that is it. The number alone is reused; where one of the two UUIDs is not known, the number has to do.
+     */
+    public boolean is(Filesystem filesystem) {
+        return filesystem.device().equals(device)
+                && (uuid.isEmpty()
+                        || filesystem.uuid().isEmpty()
+                        || filesystem.uuid().equals(uuid));
+    }
+
     /** A block device that mounts it; empty if that cannot be told. Whoever mounts it has to check what he got. */
     public Optional<Path> blockDevice(Kernel kernel) throws KernelException {
         if (!type.equals("btrfs")) {
@@ -48,6 +58,22 @@ public record Superblock(String type, DeviceNumber device, Optional<String> uuid
                 : names(kernel, entry.get().resolve("devices")).stream()
                         .map(name -> Path.of("/dev", name.replace('!', '/')))
                         .findFirst();
+    }
+
+    /**
+     * The option with which a read-only mount replays no journal, should it lead to a new superblock after all; empty where
+     * no read-only mount is to be tried. nilfs2 is such: it changes a superblock that is mounted nowhere to what the mount
+     * asks for (fs/nilfs2/super.c, nilfs_get_tree), frozen or not.
+     */
+    public Optional<String> withoutReplay() {
+        return switch (type) {
+            // The ext4 driver refuses noload for what has no journal by its type.
+            case "ext2" -> Optional.of("");
+            case "ext3", "ext4" -> Optional.of("noload");
+            case "xfs", "f2fs" -> Optional.of("norecovery");
+            case "btrfs" -> Optional.of("rescue=nologreplay");
+            default -> Optional.empty();
+        };
     }
 
     /** Its directory in sysfs (Documentation/ABI/testing/sysfs-fs-ext4 and its like): named after the device, or the UUID. */

@@ -597,6 +597,12 @@ public final class FakeKernel implements Kernel {
                 world.addMount(mount.filesystem(), node, root, place, readOnly, mount.source());
             } else if (!type.isEmpty()) {
                 FakeFilesystem filesystem = world.mountable(type, source, place);
+                if (readOnly != filesystem.readOnly
+                        && !type.equals("btrfs")
+                        && source.startsWith("/dev/")
+                        && world.isMounted(source)) {
+                    throw new KernelException("mount", target.toString(), Errno.EBUSY);
+                }
                 if (readOnly && filesystem.freezes == 0) {
                     filesystem.readOnly = true;
                 }

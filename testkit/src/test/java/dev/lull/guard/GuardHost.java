@@ -2,6 +2,7 @@ package dev.lull.guard;
 
 import dev.lull.lease.End;
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.PollInterest;
@@ -65,7 +66,6 @@ final class GuardHost implements AutoCloseable {
         this.run = new RunDirectory(kernel, directory);
         Files.createDirectories(directory.resolve("leases"));
         kernel.filesystem("tmpfs", directory);
-        kernel.directory(directory.resolve("again"));
         kernel.knob(Path.of("/sys/kernel/rcu_normal"), "0\n");
         kernel.knob(Expedite.KNOB, "0\n");
         kernel.directory(Path.of("/dev"));
@@ -119,7 +119,13 @@ final class GuardHost implements AutoCloseable {
     private void guard(Kernel own) throws IOException {
         RunDirectory its = new RunDirectory(own, directory);
         List<String> warnings = new ArrayList<>();
-        TakeOver takeOver = new TakeOver(own, its, warnings);
+        for (LeaseRecord record : its.records(new ArrayList<>())) {
+            for (LeaseRecord.Place place : record.places()) {
+                // The directory is a real one, and the mount is not.
+                kernel.directory(its.again(record, DeviceNumber.parse(place.device())));
+            }
+        }
+        TakeOver takeOver = new TakeOver(own, its);
         takeOver.run();
         Expedite expedite = new Expedite(own, its.expediteMarker());
         expedite.recover();

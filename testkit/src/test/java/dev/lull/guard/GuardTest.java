@@ -465,6 +465,27 @@ class GuardTest {
         assertThat(host.status().warnings()).noneMatch(line -> line.contains("may be frozen"));
     }
 
+    /** A loop device that was detached carries another image by now, and somebody else has frozen that. */
+    @Test
+    void whatHasComeToItsDeviceSinceIsNotThawed() throws IOException {
+        FakeFilesystem gone = host.kernel.filesystemOn(srv, "ext4", Path.of("/home"));
+        String lease;
+        try (GuardHost.Client client = host.new Client()) {
+            lease = client.freeze(false, gone);
+        }
+        killGuardAndSentry();
+        gone.thawByOthers();
+        host.kernel.unmount(gone.mountPoint(), true);
+        FakeFilesystem other = host.kernel.filesystemOn(srv, "ext4", Path.of("/home"));
+        assertThat(other.device()).isEqualTo(gone.device());
+        other.freezeByOthers();
+        host.kernel.unmount(other.mountPoint(), true);
+        host.startGuard();
+        assertThat(host.endOf(lease)).isEqualTo(End.LOST);
+        assertThat(other.isFrozen()).isTrue();
+        assertThat(host.run.hasRecords()).isFalse();
+    }
+
     private void killGuardAndSentry() {
         int sentry = host.status().sentry().orElseThrow();
         int guard = host.status().pid();

@@ -4,13 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lull.lease.End;
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.Errno;
+import dev.lull.linux.Kernel;
 import dev.lull.testkit.FakeFilesystem;
+import dev.lull.testkit.FakeKernel;
 import dev.lull.testkit.FakeProcess;
+import dev.lull.testkit.FaultyKernel;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -264,6 +271,90 @@ class StuckKernelTest {
         assertThat(host.endOf(lost)).isEqualTo(End.LOST);
         assertThat(host.run.hasRecords()).isFalse();
         host.until(guard::hasEnded);
+    }
+
+    /** Mounting waits for a FIFREEZE or FITHAW of the same filesystem, uninterruptibly. */
+    @Test
+    void aSuccessorServesWhileAMountIsStuck() throws IOException {
+        try (var faulty = new FaultyKernels(kernel -> kernel.at("mount").hang())) {
+            restartOn(faulty);
+            String lost;
+            try (GuardHost.Client client = host.new Client()) {
+                lost = client.freeze(false, srv, home);
+            }
+            host.kernel.unmount(home.mountPoint(), true);
+            host.process(host.status().sentry().orElseThrow()).kill();
+            host.guardProcess().kill();
+            host.startGuard();
+            assertThat(srv.isFrozen()).isFalse();
+            host.pass(Duration.ofSeconds(10));
+            assertThat(host.status().warnings())
+                    .anySatisfy(line ->
+                            assertThat(line)
+                                    .contains(lost)
+                                    .containsPattern("returned from mount of /home for 1[0-9] s"));
+            assertThat(home.isFrozen()).isTrue();
+            assertThat(host.run.hasRecords()).isTrue();
+            faulty.letGo();
+            host.until(() -> !home.isFrozen());
+            assertThat(host.endOf(lost)).isEqualTo(End.LOST);
+        }
+    }
+
+    /** What an earlier guard left mounted keeps nothing frozen. */
+    @Test
+    void aSuccessorThatCannotTidyThawsAllTheSame() throws IOException {
+        try (var faulty = new FaultyKernels(kernel -> kernel.at("unmount").fail(Errno.EPERM))) {
+            restartOn(faulty);
+            try (GuardHost.Client client = host.new Client()) {
+                client.freeze(false, srv);
+            }
+            Path left = Files.createDirectory(directory.resolve("again-left"));
+            host.process(host.status().sentry().orElseThrow()).kill();
+            host.guardProcess().kill();
+            host.startGuard();
+            assertThat(srv.isFrozen()).isFalse();
+            assertThat(host.status().warnings())
+                    .anySatisfy(line -> assertThat(line).contains(left.toString(), "EPERM"));
+        }
+    }
+
+    /** Something goes wrong in every guard. */
+    private static final class FaultyKernels implements GuardHost.Dressing, AutoCloseable {
+        private final List<FaultyKernel> made = new CopyOnWriteArrayList<>();
+        private final Consumer<FaultyKernel> plan;
+
+        FaultyKernels(Consumer<FaultyKernel> plan) {
+            this.plan = plan;
+        }
+
+        @Override
+        public Kernel dress(GuardHost.Role role, FakeKernel own) {
+            if (role != GuardHost.Role.GUARD) {
+                return own;
+            }
+            FaultyKernel faulty = new FaultyKernel(own);
+            plan.accept(faulty);
+            made.add(faulty);
+            return faulty;
+        }
+
+        void letGo() {
+            made.forEach(FaultyKernel::releaseHanging);
+        }
+
+        @Override
+        public void close() {
+            letGo();
+        }
+    }
+
+    private void restartOn(FaultyKernels faulty) throws IOException {
+        host.close();
+        directory = Files.createDirectory(directory.resolve("other"));
+        host = new GuardHost(directory, faulty);
+        srv = host.filesystem("ext4", "/srv");
+        home = host.filesystem("xfs", "/home");
     }
 
     @Test
