@@ -99,7 +99,7 @@ final class RunCommand implements Callable<Integer>, CommandTail {
                         "only root can freeze, and run what freezes",
                         "lull needs root");
             }
-            Inheritance inheritance = Inheritance.ofThisProcess();
+            Inheritance inheritance = Inheritance.ofThisProcess(kernel);
             List<byte[]> arguments = inheritance.arguments();
             new Launch(kernel, inheritance)
                     .become(
