@@ -187,23 +187,35 @@ final class FreezeIoctl implements Runnable {
                         true,
                         true,
                         caller.words());
-        try (Descriptor process = kernel.openProcess(caller.pid());
-                Descriptor readable = status.isDirectory() ? file : readable(file);
+        Descriptor process = kernel.openProcess(caller.pid());
+        boolean watched = false;
+        try (Descriptor readable = status.isDirectory() ? file : readable(file);
                 GuardClient guard = GuardClient.connect(kernel, directory)) {
             Reply.Armed armed =
                     (Reply.Armed) guard.call(arm, List.of(readable), Optional.of(ARMING));
             // Nobody may be left to freeze for; what is only armed ends with the connection.
             requirePending();
             String lease = armed.lease().id();
-            guard.call(
-                    new Request.Freeze(lease),
-                    List.of(),
-                    Optional.of(timeouts.within().plus(UNDOING)));
-            // First: once the caller knows, it can be killed.
-            held.add(lease, caller.pid(), kernel.duplicate(process));
-            changed.run();
-            if (!kernel.answer(listener, ioctl, Optional.empty())) {
-                held.abandon(lease);
+            boolean told = false;
+            try {
+                guard.call(
+                        new Request.Freeze(lease),
+                        List.of(),
+                        Optional.of(timeouts.within().plus(UNDOING)));
+                // First: once the caller knows, it can be killed.
+                held.add(lease, caller.pid(), process);
+                watched = true;
+                changed.run();
+                told = kernel.answer(listener, ioctl, Optional.empty());
+            } finally {
+                // Nothing stays frozen for a caller that is told of a failure, whatever it was.
+                if (!told) {
+                    held.abandon(lease);
+                }
+            }
+        } finally {
+            if (!watched) {
+                process.close();
             }
         }
     }
