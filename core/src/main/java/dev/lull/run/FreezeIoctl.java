@@ -50,6 +50,13 @@ final class FreezeIoctl implements Runnable {
 
     private static final Duration THAWING = Duration.ofSeconds(60);
 
+    /**
+     * What the guard says of a freeze, and FIFREEZE of none: that it was thawed meanwhile, that the write-back took all
+     * the time, that it has been remounted since it was looked at. Where one of them comes, it was not frozen in time.
+     */
+    private static final Set<Errno> NOT_OF_FREEZE =
+            Set.of(Errno.EINVAL, Errno.ETIMEDOUT, Errno.ESTALE);
+
     private static final String FROZEN = "frozen";
     private static final Set<String> NOT_YET = Set.of("armed", "freezing");
 
@@ -345,8 +352,7 @@ final class FreezeIoctl implements Runnable {
         Optional<Errno> told =
                 e.errno()
                         .flatMap(Errno::named)
-                        // That of a thaw, and no word of FIFREEZE's.
-                        .filter(errno -> !(freeze && errno.equals(Errno.EINVAL)));
+                        .filter(errno -> !(freeze && NOT_OF_FREEZE.contains(errno)));
         return switch (e) {
             case FrozenByOtherException _ -> Errno.EBUSY;
             case NotPermittedException _ -> Errno.EPERM;
