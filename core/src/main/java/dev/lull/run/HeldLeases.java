@@ -7,7 +7,6 @@ import dev.lull.guard.LeaseView;
 import dev.lull.guard.Request;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
-import dev.lull.linux.KernelException;
 import dev.lull.linux.PollInterest;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -41,7 +40,7 @@ final class HeldLeases {
 
     /** @param process a pidfd of that process; belongs to this object from now on */
     synchronized void add(String lease, int pid, Descriptor process) {
-        held.add(new Held(lease, new WatchedProcess(kernel, pid, process)));
+        held.add(new Held(lease, new WatchedProcess(kernel, pid, process, log)));
     }
 
     synchronized boolean isEmpty() {
@@ -83,8 +82,8 @@ final class HeldLeases {
     synchronized List<PollInterest> interests() {
         return held.stream()
                 .map(Held::process)
-                .filter(WatchedProcess::isWatched)
                 .map(WatchedProcess::interest)
+                .flatMap(Optional::stream)
                 .toList();
     }
 
@@ -93,7 +92,7 @@ final class HeldLeases {
      *
      * @return the leases of those that were killed, each once
      */
-    synchronized List<String> orphans() throws KernelException {
+    synchronized List<String> orphans() {
         for (Held one : forgotten) {
             one.process.close();
         }

@@ -63,16 +63,17 @@ public final class RunSupervisor {
             Kernel kernel,
             Path directory,
             Descriptor listener,
-            WatchedProcess program,
+            int pid,
+            Descriptor process,
             RunLimits limits)
             throws KernelException {
         this.kernel = kernel;
         this.directory = directory;
         this.listener = listener;
-        this.program = program;
         this.limits = limits;
         this.bell = kernel.eventDescriptor();
         this.log = new SystemLog(kernel, directory);
+        this.program = new WatchedProcess(kernel, pid, process, log);
         this.held = new HeldLeases(kernel, directory, log);
     }
 
@@ -104,10 +105,10 @@ public final class RunSupervisor {
      */
     static void run(Kernel kernel, Path directory, Descriptor socket, int pid, RunLimits limits)
             throws KernelException {
-        WatchedProcess program = new WatchedProcess(kernel, pid, kernel.openProcess(pid));
+        Descriptor process = kernel.openProcess(pid);
         try (Descriptor listener = receive(kernel, socket)) {
             RunSupervisor supervisor =
-                    new RunSupervisor(kernel, directory, listener, program, limits);
+                    new RunSupervisor(kernel, directory, listener, pid, process, limits);
             supervisor.hurry();
             kernel.send(socket, ByteBuffer.wrap(new byte[] {READY}), List.of());
             socket.close();
@@ -144,9 +145,7 @@ public final class RunSupervisor {
             List<PollInterest> interests = new ArrayList<>();
             interests.add(PollInterest.readable(listener));
             interests.add(PollInterest.readable(bell));
-            if (program.isWatched()) {
-                interests.add(program.interest());
-            }
+            program.interest().ifPresent(interests::add);
             interests.addAll(held.interests());
             int[] ready = kernel.poll(interests, held.isEmpty() ? null : LOOK);
             if ((ready[0] & PollInterest.IN) != 0) {
@@ -211,7 +210,7 @@ public final class RunSupervisor {
     }
 
     /** Looks who has ended, and how. */
-    private void look() throws KernelException {
+    private void look() {
         for (String lease : held.orphans()) {
             begin("end-" + lease, () -> held.abandon(lease));
         }

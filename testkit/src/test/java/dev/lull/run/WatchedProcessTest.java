@@ -73,6 +73,10 @@ class WatchedProcessTest {
     }
 
     private WatchedProcess watch(FakeProcess process) throws KernelException {
-        return new WatchedProcess(kernel, process.pid(), kernel.openProcess(process.pid()));
+        return new WatchedProcess(
+                kernel,
+                process.pid(),
+                kernel.openProcess(process.pid()),
+                new SystemLog(kernel, Path.of("/run/none")));
     }
 }
