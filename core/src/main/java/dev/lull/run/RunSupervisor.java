@@ -45,6 +45,9 @@ public final class RunSupervisor {
     /** How often the guard is asked which leases have ended, while any is remembered. */
     private static final Duration ASK = Duration.ofSeconds(10);
 
+    /** More than the thaw of a lease may take. What then still hangs leaves its lease to the guard, and the timeout. */
+    private static final Duration LAST_CALLS = Duration.ofSeconds(90);
+
     private static final long STACK = 512 * 1024;
 
     private final Kernel kernel;
@@ -231,18 +234,27 @@ public final class RunSupervisor {
 
     /** Nobody is left. The listener hangs up a moment before the last process can be waited for. */
     private void end() throws KernelException {
-        if (program.isWatched()) {
-            kernel.poll(List.of(program.interest()), PROGRAM_ENDS);
+        Optional<PollInterest> programEnds = program.interest();
+        if (programEnds.isPresent()) {
+            kernel.poll(List.of(programEnds.get()), PROGRAM_ENDS);
         }
+        // A call that hangs must not keep the leases of the killed, and one may still add to them.
+        look();
         joinCalls();
         look();
         joinCalls();
     }
 
     private void joinCalls() {
+        long until = kernel.bootNanos() + LAST_CALLS.toNanos();
         for (Thread thread : List.copyOf(calls)) {
+            long left = until - kernel.bootNanos();
+            if (left <= 0) {
+                log.error("not all is done for programs that have ended: " + thread.getName());
+                return;
+            }
             try {
-                thread.join();
+                thread.join(Duration.ofNanos(left));
             } catch (InterruptedException e) {
                 throw new IllegalStateException("nobody interrupts a supervisor", e);
             }
