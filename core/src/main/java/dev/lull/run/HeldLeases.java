@@ -2,6 +2,7 @@ package dev.lull.run;
 
 import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.GuardClient;
+import dev.lull.freeze.InvalidRequestException;
 import dev.lull.freeze.NotHeldException;
 import dev.lull.guard.LeaseView;
 import dev.lull.guard.Request;
@@ -113,12 +114,28 @@ final class HeldLeases {
 
     /** Ends a lease, if it is still held. */
     void abandon(String lease) {
-        try (GuardClient guard = GuardClient.connect(kernel, directory)) {
-            guard.call(new Request.Abandon(lease), List.of(), Optional.of(THAWING));
+        try {
+            try {
+                call(new Request.Abandon(lease));
+            } catch (InvalidRequestException unknown) {
+                // The guard is older than this request; its history then has it as released.
+                call(new Request.Thaw(Optional.of(lease), Optional.empty(), false, false));
+            }
         } catch (NotHeldException over) {
             return;
         } catch (FreezeException e) {
-            log.error("cannot end lease " + lease + " of a killed program: " + e.getMessage());
+            log.error(
+                    "cannot end lease "
+                            + lease
+                            + ", which nobody holds any more: "
+                            + e.getMessage());
+        }
+    }
+
+    /** On a connection of its own: a guard hangs up on who asks what it does not know. */
+    private void call(Request request) throws FreezeException {
+        try (GuardClient guard = GuardClient.connect(kernel, directory)) {
+            guard.call(request, List.of(), Optional.of(THAWING));
         }
     }
 }
