@@ -211,6 +211,17 @@ public final class RunDirectory {
         Files.deleteIfExists(again());
     }
 
+    /**
+     * Whether it can be written to whatever is frozen.
+     *
+     * @throws IOException also if it is not there
+     */
+    public boolean isOnTmpfs() throws IOException {
+        try (Descriptor opened = kernel.openDirectory(directory)) {
+            return isTmpfs(opened);
+        }
+    }
+
     private boolean isTmpfs(Descriptor opened) throws KernelException {
         long type = kernel.space(opened).type();
         return type == FilesystemSpace.TMPFS || type == FilesystemSpace.RAMFS;

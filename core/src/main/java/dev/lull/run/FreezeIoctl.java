@@ -106,6 +106,7 @@ final class FreezeIoctl implements Runnable {
         private static final long serialVersionUID = 1L;
     }
 
+    /** Answers before it says anything in the log: that can be slow, and the caller waits. */
     @Override
     public void run() {
         try {
@@ -116,18 +117,18 @@ final class FreezeIoctl implements Runnable {
             answer(Optional.of(refusal.errno));
         } catch (FreezeException e) {
             Errno errno = errno(e);
+            answer(Optional.of(errno));
             if (errno.equals(Errno.EIO)) {
                 log.error(e.getMessage() + e.hint().map(hint -> "; hint: " + hint).orElse(""));
             }
-            answer(Optional.of(errno));
         } catch (KernelException e) {
+            answer(Optional.of(Errno.EIO));
             if (!gone(e)) {
                 log.error("cannot perform a program's ioctl: " + e.getMessage());
             }
-            answer(Optional.of(Errno.EIO));
         } catch (RuntimeException e) {
-            log.error("cannot perform a program's ioctl, this is a bug: " + e);
             answer(Optional.of(Errno.EIO));
+            log.error("cannot perform a program's ioctl, this is a bug: " + e);
         }
     }
 
