@@ -289,6 +289,7 @@ class RunItselfIT {
                 "run --timeout 5 -- true | no unit",
                 "run --timeout 2m --max 1m -- true | at most 24h",
                 "run --max none -- true | --max none",
+                "run --timeout 5s --timeout 6s -- true | --timeout",
                 "run --max 25h -- true | at most 24h",
                 "run --bogus -- true | --bogus",
                 "run true | true",
