@@ -106,7 +106,7 @@ final class LullCommand implements Runnable {
         return Arrays.copyOf(args, end);
     }
 
-    private static int fail(Exception e) {
+    static int fail(Exception e) {
         if (System.getenv("LULL_DEBUG") != null) {
             e.printStackTrace();
         }

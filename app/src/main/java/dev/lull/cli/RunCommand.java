@@ -11,8 +11,10 @@ import dev.lull.run.Launch;
 import dev.lull.run.RunLimits;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -58,7 +60,12 @@ final class RunCommand implements Callable<Integer>, CommandTail {
             return Optional.empty();
         }
         RunCommand command = new RunCommand();
+        Set<String> given = new HashSet<>();
         for (int i = 1; i < end; i += 2) {
+            // What is given twice, or is no option at all, picocli refuses in its words.
+            if (!given.add(args.get(i))) {
+                return Optional.empty();
+            }
             switch (args.get(i)) {
                 case "--timeout" -> command.timeout = args.get(i + 1);
                 case "--max" -> command.max = args.get(i + 1);
@@ -67,8 +74,12 @@ final class RunCommand implements Callable<Integer>, CommandTail {
                 }
             }
         }
-        if (PlainClient.leftBehind()) {
-            return Optional.empty();
+        try {
+            if (PlainClient.leftBehind()) {
+                return Optional.empty();
+            }
+        } catch (RuntimeException e) {
+            return Optional.of(bug(e));
         }
         command.tail(args.subList(end + 1, args.size()));
         return Optional.of(command.call());
@@ -99,7 +110,7 @@ final class RunCommand implements Callable<Integer>, CommandTail {
                         "only root can freeze, and run what freezes",
                         "lull needs root");
             }
-            Inheritance inheritance = Inheritance.ofThisProcess();
+            Inheritance inheritance = Inheritance.ofThisProcess(kernel);
             List<byte[]> arguments = inheritance.arguments();
             new Launch(kernel, inheritance)
                     .become(
@@ -111,7 +122,15 @@ final class RunCommand implements Callable<Integer>, CommandTail {
         } catch (CommandException | IOException e) {
             Complaint.of(e).tell(System.err);
             return HoldCommand.LULL_FAILED;
+        } catch (RuntimeException e) {
+            return bug(e);
         }
+    }
+
+    /** 1, as the JVM would end with, is a status of the program's. */
+    private static int bug(RuntimeException e) {
+        LullCommand.fail(e);
+        return HoldCommand.LULL_FAILED;
     }
 
     private int fail(KernelException e) {

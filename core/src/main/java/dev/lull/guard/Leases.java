@@ -239,15 +239,7 @@ final class Leases {
             connection.reply(endOf(id));
             return;
         }
-        boolean holder =
-                lease.connection == connection
-                        || (!lease.request().attached() && mayAct(connection, lease));
-        if (!holder) {
-            connection.reply(
-                    Failure.of(
-                            Failure.Kind.NOT_PERMITTED,
-                            "lease " + id + " is attached to process " + lease.holder().pid(),
-                            "lull thaw " + id + " revokes it"));
+        if (refusesOther(connection, lease)) {
             return;
         }
         awaitEnd(lease, connection, now);
@@ -255,10 +247,31 @@ final class Leases {
         end(lease, new LeaseEvent.Release(), now);
     }
 
+    /** An attached lease is its connection's, and nobody else can know that its holder is no more. */
+    private boolean refusesOther(Connection connection, LiveLease lease) {
+        boolean holder =
+                lease.connection == connection
+                        || (!lease.request().attached() && mayAct(connection, lease));
+        if (!holder) {
+            connection.reply(
+                    Failure.of(
+                            Failure.Kind.NOT_PERMITTED,
+                            "lease "
+                                    + lease.id()
+                                    + " is attached to process "
+                                    + lease.holder().pid(),
+                            "lull thaw " + lease.id() + " revokes it"));
+        }
+        return !holder;
+    }
+
     void abandon(Connection connection, String id, long now) throws KernelException {
         LiveLease lease = live.get(id);
         if (lease == null) {
             connection.reply(endOf(id));
+            return;
+        }
+        if (refusesOther(connection, lease)) {
             return;
         }
         awaitEnd(lease, connection, now);

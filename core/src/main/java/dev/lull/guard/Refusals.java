@@ -246,6 +246,9 @@ final class Refusals {
             case "ESTALE" ->
                     Optional.of(
                             "it was read-only when the freeze was prepared, and has been remounted since: try again");
+            case "ETIMEDOUT" ->
+                    Optional.of(
+                            "the write-back took all of --within; try again, or a longer --within");
             case "EOPNOTSUPP" ->
                     Optional.of(filesystem.type() + " cannot freeze; " + Filesystem.FREEZABLE);
             default -> Optional.empty();

@@ -263,6 +263,17 @@ public final class RunDirectory {
         }
     }
 
+    /**
+     * Whether it can be written to whatever is frozen.
+     *
+     * @throws IOException also if it is not there
+     */
+    public boolean isOnTmpfs() throws IOException {
+        try (Descriptor opened = kernel.openDirectory(directory)) {
+            return isTmpfs(opened);
+        }
+    }
+
     private boolean isTmpfs(Descriptor opened) throws KernelException {
         long type = kernel.space(opened).type();
         return type == FilesystemSpace.TMPFS || type == FilesystemSpace.RAMFS;

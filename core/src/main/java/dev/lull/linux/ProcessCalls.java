@@ -117,8 +117,8 @@ public interface ProcessCalls {
      * How a process ended that is no child of this one: exit_code of {@code /proc/PID/stat} while nobody has waited for
      * it, afterwards PIDFD_GET_INFO (Linux 6.15).
      *
-     * @param process from {@link #openProcess} while it lived, and readable now
-     * @return empty if nobody can tell any more
+     * @param process from {@link #openProcess} while it lived
+     * @return empty if it has not ended, or nobody can tell any more
      */
     Optional<ProcessEnd> endOf(Descriptor process, int pid) throws KernelException;
 

@@ -50,6 +50,13 @@ final class FreezeIoctl implements Runnable {
 
     private static final Duration THAWING = Duration.ofSeconds(60);
 
+    /**
+     * What the guard says of a freeze, and FIFREEZE of none: that it was thawed meanwhile, that the write-back took all
+     * the time, that it has been remounted since it was looked at. Where one of them comes, it was not frozen in time.
+     */
+    private static final Set<Errno> NOT_OF_FREEZE =
+            Set.of(Errno.EINVAL, Errno.ETIMEDOUT, Errno.ESTALE);
+
     private static final String FROZEN = "frozen";
     private static final Set<String> NOT_YET = Set.of("armed", "freezing");
 
@@ -99,6 +106,7 @@ final class FreezeIoctl implements Runnable {
         private static final long serialVersionUID = 1L;
     }
 
+    /** Answers before it says anything in the log: that can be slow, and the caller waits. */
     @Override
     public void run() {
         try {
@@ -109,18 +117,18 @@ final class FreezeIoctl implements Runnable {
             answer(Optional.of(refusal.errno));
         } catch (FreezeException e) {
             Errno errno = errno(e);
+            answer(Optional.of(errno));
             if (errno.equals(Errno.EIO)) {
                 log.error(e.getMessage() + e.hint().map(hint -> "; hint: " + hint).orElse(""));
             }
-            answer(Optional.of(errno));
         } catch (KernelException e) {
+            answer(Optional.of(Errno.EIO));
             if (!gone(e)) {
                 log.error("cannot perform a program's ioctl: " + e.getMessage());
             }
-            answer(Optional.of(Errno.EIO));
         } catch (RuntimeException e) {
-            log.error("cannot perform a program's ioctl, this is a bug: " + e);
             answer(Optional.of(Errno.EIO));
+            log.error("cannot perform a program's ioctl, this is a bug: " + e);
         }
     }
 
@@ -187,23 +195,35 @@ final class FreezeIoctl implements Runnable {
                         true,
                         true,
                         caller.words());
-        try (Descriptor process = kernel.openProcess(caller.pid());
-                Descriptor readable = status.isDirectory() ? file : readable(file);
+        Descriptor process = kernel.openProcess(caller.pid());
+        boolean watched = false;
+        try (Descriptor readable = status.isDirectory() ? file : readable(file);
                 GuardClient guard = GuardClient.connect(kernel, directory)) {
             Reply.Armed armed =
                     (Reply.Armed) guard.call(arm, List.of(readable), Optional.of(ARMING));
             // Nobody may be left to freeze for; what is only armed ends with the connection.
             requirePending();
             String lease = armed.lease().id();
-            guard.call(
-                    new Request.Freeze(lease),
-                    List.of(),
-                    Optional.of(timeouts.within().plus(UNDOING)));
-            // First: once the caller knows, it can be killed.
-            held.add(lease, caller.pid(), kernel.duplicate(process));
-            changed.run();
-            if (!kernel.answer(listener, ioctl, Optional.empty())) {
-                held.abandon(lease);
+            boolean told = false;
+            try {
+                guard.call(
+                        new Request.Freeze(lease),
+                        List.of(),
+                        Optional.of(timeouts.within().plus(UNDOING)));
+                // First: once the caller knows, it can be killed.
+                held.add(lease, caller.pid(), process);
+                watched = true;
+                changed.run();
+                told = kernel.answer(listener, ioctl, Optional.empty());
+            } finally {
+                // Nothing stays frozen for a caller that is told of a failure, whatever it was.
+                if (!told) {
+                    held.abandon(lease);
+                }
+            }
+        } finally {
+            if (!watched) {
+                process.close();
             }
         }
     }
@@ -333,8 +353,7 @@ final class FreezeIoctl implements Runnable {
         Optional<Errno> told =
                 e.errno()
                         .flatMap(Errno::named)
-                        // That of a thaw, and no word of FIFREEZE's.
-                        .filter(errno -> !(freeze && errno.equals(Errno.EINVAL)));
+                        .filter(errno -> !(freeze && NOT_OF_FREEZE.contains(errno)));
         return switch (e) {
             case FrozenByOtherException _ -> Errno.EBUSY;
             case NotPermittedException _ -> Errno.EPERM;

@@ -2,12 +2,12 @@ package dev.lull.run;
 
 import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.GuardClient;
+import dev.lull.freeze.InvalidRequestException;
 import dev.lull.freeze.NotHeldException;
 import dev.lull.guard.LeaseView;
 import dev.lull.guard.Request;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
-import dev.lull.linux.KernelException;
 import dev.lull.linux.PollInterest;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -41,7 +41,7 @@ final class HeldLeases {
 
     /** @param process a pidfd of that process; belongs to this object from now on */
     synchronized void add(String lease, int pid, Descriptor process) {
-        held.add(new Held(lease, new WatchedProcess(kernel, pid, process)));
+        held.add(new Held(lease, new WatchedProcess(kernel, pid, process, log)));
     }
 
     synchronized boolean isEmpty() {
@@ -83,8 +83,8 @@ final class HeldLeases {
     synchronized List<PollInterest> interests() {
         return held.stream()
                 .map(Held::process)
-                .filter(WatchedProcess::isWatched)
                 .map(WatchedProcess::interest)
+                .flatMap(Optional::stream)
                 .toList();
     }
 
@@ -93,7 +93,7 @@ final class HeldLeases {
      *
      * @return the leases of those that were killed, each once
      */
-    synchronized List<String> orphans() throws KernelException {
+    synchronized List<String> orphans() {
         for (Held one : forgotten) {
             one.process.close();
         }
@@ -114,12 +114,28 @@ final class HeldLeases {
 
     /** Ends a lease, if it is still held. */
     void abandon(String lease) {
-        try (GuardClient guard = GuardClient.connect(kernel, directory)) {
-            guard.call(new Request.Abandon(lease), List.of(), Optional.of(THAWING));
+        try {
+            try {
+                call(new Request.Abandon(lease));
+            } catch (InvalidRequestException unknown) {
+                // The guard is older than this request; its history then has it as released.
+                call(new Request.Thaw(Optional.of(lease), Optional.empty(), false, false));
+            }
         } catch (NotHeldException over) {
             return;
         } catch (FreezeException e) {
-            log.error("cannot end lease " + lease + " of a killed program: " + e.getMessage());
+            log.error(
+                    "cannot end lease "
+                            + lease
+                            + ", which nobody holds any more: "
+                            + e.getMessage());
+        }
+    }
+
+    /** On a connection of its own: a guard hangs up on who asks what it does not know. */
+    private void call(Request request) throws FreezeException {
+        try (GuardClient guard = GuardClient.connect(kernel, directory)) {
+            guard.call(request, List.of(), Optional.of(THAWING));
         }
     }
 }

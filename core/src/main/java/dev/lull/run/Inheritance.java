@@ -1,11 +1,15 @@
 package dev.lull.run;
 
+import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
+
 import dev.lull.linux.Execution;
+import dev.lull.linux.Kernel;
 import java.io.ByteArrayOutputStream;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -40,6 +44,8 @@ public record Inheritance(
     private static final String BLOCKED = "lull.blocked";
 
     private static final String PROC = "/proc/self";
+    private static final int TYPE_MASK = 0170000;
+    private static final int REGULAR = 0100000;
     private static final Set<Integer> STANDARD = Set.of(0, 1, 2);
 
     public Inheritance {
@@ -48,14 +54,18 @@ public record Inheritance(
         descriptors = Set.copyOf(descriptors);
     }
 
-    /** Without the launcher, what this process has now. */
-    public static Inheritance ofThisProcess() throws IOException {
+    /**
+     * Without the launcher, what this process has now.
+     *
+     * @throws IOException also if somebody else can have written what the launcher is said to have
+     */
+    public static Inheritance ofThisProcess(Kernel kernel) throws IOException {
         String saved = System.getProperty(ENVIRONMENT);
-        String environment = saved == null ? PROC + "/environ" : saved;
-        List<byte[]> variables = strings(read(environment));
-        if (!environment.startsWith("/proc/")) {
-            Files.delete(Path.of(environment));
-        }
+        List<byte[]> variables =
+                strings(
+                        saved == null
+                                ? read(PROC + "/environ")
+                                : saved(saved, kernel.effectiveUser()));
         // The status is that of the first thread, which the JVM leaves alone.
         String status = new String(read(PROC + "/status"), StandardCharsets.ISO_8859_1);
         String ignored = System.getProperty(IGNORED);
@@ -66,6 +76,26 @@ public record Inheritance(
                 numbers(System.getProperty(DESCRIPTORS)),
                 mask(blocked == null ? field(status, "SigBlk:") : blocked),
                 mask(ignored == null ? field(status, "SigIgn:") : ignored));
+    }
+
+    /**
+     * A program that is given somebody else's LD_PRELOAD is theirs. Looked at by name: where others can write as well,
+     * they cannot put another file in the place of one that is ours.
+     */
+    static byte[] saved(String file, int user) throws IOException {
+        Path path = Path.of(file);
+        boolean removed = file.startsWith("/proc/");
+        LinkOption[] how = removed ? new LinkOption[0] : new LinkOption[] {NOFOLLOW_LINKS};
+        int type = (int) Files.getAttribute(path, "unix:mode", how) & TYPE_MASK;
+        if (type != REGULAR || (int) Files.getAttribute(path, "unix:uid", how) != user) {
+            throw new IOException(
+                    file + " is not a file of user " + Integer.toUnsignedString(user));
+        }
+        byte[] bytes = read(file);
+        if (!removed) {
+            Files.delete(path);
+        }
+        return bytes;
     }
 
     /** As a stream, since java.nio's channels load the network's library. */

@@ -45,6 +45,9 @@ public final class RunSupervisor {
     /** How often the guard is asked which leases have ended, while any is remembered. */
     private static final Duration ASK = Duration.ofSeconds(10);
 
+    /** More than the thaw of a lease may take. What then still hangs leaves its lease to the guard, and the timeout. */
+    private static final Duration LAST_CALLS = Duration.ofSeconds(90);
+
     private static final long STACK = 512 * 1024;
 
     private final Kernel kernel;
@@ -63,16 +66,17 @@ public final class RunSupervisor {
             Kernel kernel,
             Path directory,
             Descriptor listener,
-            WatchedProcess program,
+            int pid,
+            Descriptor process,
             RunLimits limits)
             throws KernelException {
         this.kernel = kernel;
         this.directory = directory;
         this.listener = listener;
-        this.program = program;
         this.limits = limits;
         this.bell = kernel.eventDescriptor();
         this.log = new SystemLog(kernel, directory);
+        this.program = new WatchedProcess(kernel, pid, process, log);
         this.held = new HeldLeases(kernel, directory, log);
     }
 
@@ -104,10 +108,10 @@ public final class RunSupervisor {
      */
     static void run(Kernel kernel, Path directory, Descriptor socket, int pid, RunLimits limits)
             throws KernelException {
-        WatchedProcess program = new WatchedProcess(kernel, pid, kernel.openProcess(pid));
+        Descriptor process = kernel.openProcess(pid);
         try (Descriptor listener = receive(kernel, socket)) {
             RunSupervisor supervisor =
-                    new RunSupervisor(kernel, directory, listener, program, limits);
+                    new RunSupervisor(kernel, directory, listener, pid, process, limits);
             supervisor.hurry();
             kernel.send(socket, ByteBuffer.wrap(new byte[] {READY}), List.of());
             socket.close();
@@ -144,9 +148,7 @@ public final class RunSupervisor {
             List<PollInterest> interests = new ArrayList<>();
             interests.add(PollInterest.readable(listener));
             interests.add(PollInterest.readable(bell));
-            if (program.isWatched()) {
-                interests.add(program.interest());
-            }
+            program.interest().ifPresent(interests::add);
             interests.addAll(held.interests());
             int[] ready = kernel.poll(interests, held.isEmpty() ? null : LOOK);
             if ((ready[0] & PollInterest.IN) != 0) {
@@ -211,7 +213,7 @@ public final class RunSupervisor {
     }
 
     /** Looks who has ended, and how. */
-    private void look() throws KernelException {
+    private void look() {
         for (String lease : held.orphans()) {
             begin("end-" + lease, () -> held.abandon(lease));
         }
@@ -232,18 +234,27 @@ public final class RunSupervisor {
 
     /** Nobody is left. The listener hangs up a moment before the last process can be waited for. */
     private void end() throws KernelException {
-        if (program.isWatched()) {
-            kernel.poll(List.of(program.interest()), PROGRAM_ENDS);
+        Optional<PollInterest> programEnds = program.interest();
+        if (programEnds.isPresent()) {
+            kernel.poll(List.of(programEnds.get()), PROGRAM_ENDS);
         }
+        // A call that hangs must not keep the leases of the killed, and one may still add to them.
+        look();
         joinCalls();
         look();
         joinCalls();
     }
 
     private void joinCalls() {
+        long until = kernel.bootNanos() + LAST_CALLS.toNanos();
         for (Thread thread : List.copyOf(calls)) {
+            long left = until - kernel.bootNanos();
+            if (left <= 0) {
+                log.error("not all is done for programs that have ended: " + thread.getName());
+                return;
+            }
             try {
-                thread.join();
+                thread.join(Duration.ofNanos(left));
             } catch (InterruptedException e) {
                 throw new IllegalStateException("nobody interrupts a supervisor", e);
             }

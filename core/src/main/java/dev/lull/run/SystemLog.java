@@ -1,5 +1,6 @@
 package dev.lull.run;
 
+import dev.lull.guard.RunDirectory;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
@@ -41,6 +42,11 @@ final class SystemLog {
             // The file says it.
         }
         try {
+            if (!new RunDirectory(kernel, directory).isOnTmpfs()) {
+                // Where the guard's is not mounted, /run may be frozen, and a write would hang on
+                // it.
+                return;
+            }
             Files.writeString(directory.resolve(FILE), message + "\n");
         } catch (IOException e) {
             // There is nowhere else to say it; the program has its errno.

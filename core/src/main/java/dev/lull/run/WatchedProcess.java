@@ -23,32 +23,57 @@ final class WatchedProcess {
     private final Kernel kernel;
     private final int pid;
     private final Descriptor process;
+    private final SystemLog log;
     private boolean dying;
+    private boolean unseen;
 
     /** @param process a pidfd of it, which belongs to this object from now on */
-    WatchedProcess(Kernel kernel, int pid, Descriptor process) {
+    WatchedProcess(Kernel kernel, int pid, Descriptor process, SystemLog log) {
         this.kernel = kernel;
         this.pid = pid;
         this.process = process;
+        this.log = log;
     }
 
-    /** What is readable once it has ended. */
-    PollInterest interest() {
-        return PollInterest.readable(process);
+    /** What is readable once it has ended. Empty where its end has not been found out: who polled it would spin. */
+    Optional<PollInterest> interest() {
+        return unseen || !isWatched()
+                ? Optional.empty()
+                : Optional.of(PollInterest.readable(process));
     }
 
     boolean isWatched() {
         return process.isOpen();
     }
 
-    /** Looks once; what is not {@link Fate#ALIVE} any more is not to be looked at again. Never waits. */
-    Fate look() throws KernelException {
-        boolean ended = kernel.poll(List.of(interest()), Duration.ZERO)[0] != 0;
+    /**
+     * Looks once; what is not {@link Fate#ALIVE} any more is not to be looked at again. Never waits. What cannot be looked
+     * at, for want of descriptors, say, counts as alive until the next look.
+     */
+    Fate look() {
+        Fate fate;
+        try {
+            fate = fate();
+        } catch (KernelException e) {
+            if (!unseen) {
+                log.error("cannot look at process " + pid + ": " + e.getMessage());
+            }
+            unseen = true;
+            return Fate.ALIVE;
+        }
+        unseen = false;
+        if (fate != Fate.ALIVE) {
+            close();
+        }
+        return fate;
+    }
+
+    private Fate fate() throws KernelException {
+        boolean ended = kernel.poll(List.of(PollInterest.readable(process)), Duration.ZERO)[0] != 0;
         // A leader that is a zombie tells already, though another thread of it hangs on.
         Optional<ProcessEnd> end = kernel.endOf(process, pid);
         boolean killed = end.map(ProcessEnd::killed).orElse(false);
         if (ended || killed || hangsKilled()) {
-            close();
             return ended && !killed ? Fate.ENDED : Fate.KILLED;
         }
         return Fate.ALIVE;
@@ -65,7 +90,12 @@ final class WatchedProcess {
         return before && dying;
     }
 
-    void close() throws KernelException {
-        process.close();
+    void close() {
+        try {
+            process.close();
+        } catch (KernelException e) {
+            // close(2) frees the number whatever it answers.
+            log.error("cannot close process " + pid + ": " + e.getMessage());
+        }
     }
 }

@@ -18,9 +18,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 
 /** Listens where a guard would and answers as a test says, on as many connections as come. Freezes nothing. */
-final class ScriptedGuard implements AutoCloseable {
+public final class ScriptedGuard implements AutoCloseable {
     /** What to answer: bytes to send, or nothing, which closes the connection. */
-    interface Script extends Function<Request, Optional<byte[]>> {}
+    public interface Script extends Function<Request, Optional<byte[]>> {}
 
     private final ServerSocketChannel listener;
     private final List<Request> requests = new CopyOnWriteArrayList<>();
@@ -28,22 +28,22 @@ final class ScriptedGuard implements AutoCloseable {
     private final List<Exception> ends = new CopyOnWriteArrayList<>();
     private volatile Script script;
 
-    ScriptedGuard(Path directory, Script script) throws IOException {
+    public ScriptedGuard(Path directory, Script script) throws IOException {
         this.script = script;
         this.listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         listener.bind(UnixDomainSocketAddress.of(directory.resolve("guard.sock")));
         Thread.ofPlatform().daemon().start(this::accept);
     }
 
-    static Optional<byte[]> reply(Reply reply) {
+    public static Optional<byte[]> reply(Reply reply) {
         return Optional.of(Wire.encode(reply));
     }
 
-    void now(Script next) {
+    public void now(Script next) {
         script = next;
     }
 
-    List<Request> requests() {
+    public List<Request> requests() {
         return List.copyOf(requests);
     }
 

@@ -1,12 +1,17 @@
 package dev.lull.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.lull.linux.Execution;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -74,6 +79,28 @@ class LaunchTest {
         assertThat(text(other.program())).isEqualTo("/bin/sh");
         assertThat(other.arguments()).hasSize(2);
         assertThat(other.descriptors()).isEqualTo(execution.descriptors());
+    }
+
+    @Test
+    void theEnvironmentIsReadOnceFromAFileOfOnesOwn(@TempDir Path directory) throws IOException {
+        int user = (int) Files.getAttribute(directory, "unix:uid");
+        Path file = Files.writeString(directory.resolve("environ"), "A=1");
+        assertThatIOException()
+                .isThrownBy(() -> Inheritance.saved(file.toString(), user + 1))
+                .withMessageContaining("not a file of user");
+        assertThat(text(Inheritance.saved(file.toString(), user))).isEqualTo("A=1");
+        assertThat(file).doesNotExist();
+    }
+
+    @Test
+    void theEnvironmentIsReadFromNothingButAFile(@TempDir Path directory) throws IOException {
+        int user = (int) Files.getAttribute(directory, "unix:uid");
+        Path file = Files.writeString(directory.resolve("environ"), "A=1");
+        Path link = Files.createSymbolicLink(directory.resolve("link"), file);
+        for (Path other : List.of(link, directory)) {
+            assertThatIOException().isThrownBy(() -> Inheritance.saved(other.toString(), user));
+        }
+        assertThat(file).exists();
     }
 
     private static Inheritance inheritance(String... variables) {

@@ -11,6 +11,7 @@ import dev.lull.it.harness.TestNamespace;
 import java.io.BufferedReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -96,6 +97,36 @@ class RunItselfIT {
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         assertThat(Files.readString(directory.resolve("errors"))).isEmpty();
         assertThat(process.exitValue()).isZero();
+    }
+
+    /** The shell keeps its pid when it becomes the launcher, and knows every name that could be made of that. */
+    @ParameterizedTest
+    @ValueSource(strings = {"mkfifo", "touch", "mkdir", "ln -s /dev/zero"})
+    void nobodyKnowsBeforehandWhereItsEnvironmentWillLie(String make) throws Exception {
+        Process program =
+                new ProcessBuilder(
+                                "sh",
+                                "-c",
+                                make + " /dev/shm/lull-environ.$$ && exec \"$@\"",
+                                "sh",
+                                LULL,
+                                "run",
+                                "--",
+                                "printenv",
+                                "HOME")
+                        .redirectError(directory.resolve("errors").toFile())
+                        .start();
+        Path inTheWay = Path.of("/dev/shm/lull-environ." + program.pid());
+        try {
+            assertThat(program.waitFor(30, TimeUnit.SECONDS)).as("waits for nobody").isTrue();
+            assertThat(Files.readString(directory.resolve("errors"))).isEmpty();
+            assertThat(program.inputReader().readLine()).isEqualTo(System.getenv("HOME"));
+            assertThat(Files.exists(inTheWay, LinkOption.NOFOLLOW_LINKS)).isTrue();
+        } finally {
+            program.descendants().forEach(ProcessHandle::destroyForcibly);
+            program.destroyForcibly().waitFor();
+            Files.deleteIfExists(inTheWay);
+        }
     }
 
     /** It becomes the program: no parent stands between, and none is left that has to be waited for. */
@@ -258,6 +289,7 @@ class RunItselfIT {
                 "run --timeout 5 -- true | no unit",
                 "run --timeout 2m --max 1m -- true | at most 24h",
                 "run --max none -- true | --max none",
+                "run --timeout 5s --timeout 6s -- true | --timeout",
                 "run --max 25h -- true | at most 24h",
                 "run --bogus -- true | --bogus",
                 "run true | true",

@@ -191,10 +191,10 @@ class ServiceIT {
                 """);
         Path dropIn = Files.createDirectory(units.resolve("agent.service.d"));
         String text = Files.readString(ServiceRun.UNITS.resolve("freeze-timeout.conf"));
-        assertThat(text).contains("/usr/bin/lull run", "/usr/sbin/qemu-ga");
+        assertThat(text).contains("/opt/lull/lull run", "/usr/sbin/qemu-ga");
         Files.writeString(
                 dropIn.resolve("freeze-timeout.conf"),
-                text.replace("/usr/bin/lull", home + "/lull")
+                text.replace("/opt/lull/lull", home + "/lull")
                         .replace("/usr/sbin/qemu-ga", "/usr/sbin/fsfreeze -f /srv"));
         assertThat(
                         Program.run(

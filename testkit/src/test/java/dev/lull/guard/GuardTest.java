@@ -118,6 +118,19 @@ class GuardTest {
     }
 
     @Test
+    void anAttachedLeaseIsAbandonedByItsOwnConnectionAlone() throws IOException {
+        try (GuardHost.Client client = host.new Client();
+                GuardHost.Client other = host.new Client()) {
+            String lease = client.freeze(true, srv);
+            assertThat(((Reply.Failure) other.call(new Request.Abandon(lease))).kind())
+                    .isEqualTo(Reply.Failure.Kind.NOT_PERMITTED);
+            assertThat(srv.isFrozen()).isTrue();
+            assertThat(client.call(new Request.Abandon(lease))).isInstanceOf(Reply.Ended.class);
+            assertThat(srv.isFrozen()).isFalse();
+        }
+    }
+
+    @Test
     void anAttachedLeaseEndsWithItsConnection() throws IOException {
         String lease;
         try (GuardHost.Client client = host.new Client()) {

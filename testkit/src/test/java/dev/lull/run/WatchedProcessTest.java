@@ -7,12 +7,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.lull.linux.Descriptor;
+import dev.lull.linux.Errno;
 import dev.lull.linux.KernelException;
 import dev.lull.testkit.FakeClock;
 import dev.lull.testkit.FakeFilesystem;
 import dev.lull.testkit.FakeKernel;
 import dev.lull.testkit.FakeProcess;
+import dev.lull.testkit.FaultyKernel;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -41,6 +45,31 @@ class WatchedProcessTest {
         assertThat(watched.isWatched()).isFalse();
     }
 
+    /** Out of descriptors, say. It is not polled meanwhile, for its end would be told again and again. */
+    @Test
+    void isLookedAtAgainWhenOneLookFails() throws KernelException {
+        FakeProcess process = start();
+        Descriptor pidfd = kernel.openProcess(process.pid());
+        Descriptor log = kernel.bindDatagram("/dev/log");
+        try (FaultyKernel faulty = new FaultyKernel(kernel)) {
+            WatchedProcess watched =
+                    new WatchedProcess(
+                            faulty,
+                            process.pid(),
+                            pidfd,
+                            new SystemLog(kernel, Path.of("/run/none")));
+            faulty.at("endOf").fail(Errno.EMFILE);
+            faulty.at("endOf").call(2).fail(Errno.ENFILE);
+            process.kill();
+            assertThat(watched.look()).isEqualTo(ALIVE);
+            assertThat(watched.interest()).isEmpty();
+            assertThat(watched.look()).isEqualTo(ALIVE);
+            assertThat(received(log)).isPositive();
+            assertThat(received(log)).as("said once").isZero();
+            assertThat(watched.look()).isEqualTo(KILLED);
+        }
+    }
+
     /** It sleeps on what is frozen, so that its end would come with the thaw alone. */
     @Test
     void isKilledAndHangs() throws KernelException {
@@ -67,12 +96,20 @@ class WatchedProcessTest {
         assertThat(data.isFrozen()).isFalse();
     }
 
+    private int received(Descriptor log) throws KernelException {
+        return kernel.receive(log, ByteBuffer.allocate(1024), new ArrayList<>());
+    }
+
     private FakeProcess start() throws KernelException {
         int pid = kernel.spawn(Path.of("/bin/agent"), List.of("agent"), Map.of(), List.of());
         return kernel.spawned().stream().filter(p -> p.pid() == pid).findFirst().orElseThrow();
     }
 
     private WatchedProcess watch(FakeProcess process) throws KernelException {
-        return new WatchedProcess(kernel, process.pid(), kernel.openProcess(process.pid()));
+        return new WatchedProcess(
+                kernel,
+                process.pid(),
+                kernel.openProcess(process.pid()),
+                new SystemLog(kernel, Path.of("/run/none")));
     }
 }

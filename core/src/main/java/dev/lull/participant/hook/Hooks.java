@@ -46,7 +46,8 @@ public final class Hooks implements Participant {
 
     /**
      * @param hooks absolute paths, in the order in which they are called
-     * @param limit how long one call may take before the hook and its process group are killed, 1 ms to one hour
+     * @param limit how long one call may take before the hook and its process group are killed, 1 ms to
+     *     {@link dev.lull.lease.Timeouts#MAX}
      */
     public Hooks(Kernel kernel, List<Path> hooks, Duration limit) {
         this.kernel = kernel;
