@@ -315,7 +315,7 @@ final class Member {
         ASLEEP,
         /** It has woken, and nothing but a thaw wakes it: somebody else thawed. */
         WOKE,
-        /** It cannot be looked at, which proves nothing. */
+        /** It cannot be looked at, or may have been falling asleep when it was proved: neither proves anything. */
         UNKNOWN
     }
 
