@@ -14,9 +14,9 @@ public final class Main {
      */
     public static void main(String[] args) {
         Optional<Integer> quick =
-                RunCommand.quick(List.of(args))
-                        .or(() ->
-                                QuickPath.run(args, System.out, System.err).map(ExitCode::status));
+                args.length > 0 && args[0].equals("run")
+                        ? RunCommand.quick(List.of(args))
+                        : QuickPath.run(args, System.out, System.err).map(ExitCode::status);
         int status = quick.orElseGet(() -> LullCommand.run(args));
         if (System.out.checkError() && status == 0) {
             System.err.println("lull: cannot write to stdout");
