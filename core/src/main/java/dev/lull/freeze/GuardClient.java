@@ -30,6 +30,9 @@ public final class GuardClient implements AutoCloseable {
     /** Where the guard's socket and records are. */
     public static final Path DIRECTORY = RunDirectory.DEFAULT;
 
+    /** How long a guard may take to thaw: FITHAW writes to the filesystem, and the storage may be slow. */
+    public static final Duration THAWING = Duration.ofSeconds(60);
+
     /** How long a guard may take for an answer that needs no work. */
     static final Duration PROMPT = Duration.ofSeconds(10);
 

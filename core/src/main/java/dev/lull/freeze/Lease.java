@@ -18,9 +18,6 @@ import org.jspecify.annotations.Nullable;
  * closed, when somebody thaws, or when this process ends. For any thread.
  */
 public final class Lease implements AutoCloseable {
-    /** A thaw writes to the filesystem, and the storage may be slow. */
-    private static final Duration THAWING = Duration.ofSeconds(60);
-
     private static final String OPERATION_GONE =
             "the guard that kept the lease is gone, so nobody can say that it was held";
 
@@ -131,7 +128,8 @@ public final class Lease implements AutoCloseable {
             throw new IllegalStateException("lease " + id() + " is closed");
         }
         try {
-            Reply.Ended ended = (Reply.Ended) client.call(release, List.of(), Optional.of(THAWING));
+            Reply.Ended ended =
+                    (Reply.Ended) client.call(release, List.of(), Optional.of(GuardClient.THAWING));
             return ended(ended);
         } catch (NotHeldException e) {
             return remember(e.outcome().orElseGet(() -> Outcome.unproven(id(), e.getMessage())));
@@ -179,7 +177,10 @@ public final class Lease implements AutoCloseable {
         try (GuardClient second = freezer.connect()) {
             ended(
                     (Reply.Ended)
-                            second.call(new Request.Wait(id()), List.of(), Optional.of(THAWING)));
+                            second.call(
+                                    new Request.Wait(id()),
+                                    List.of(),
+                                    Optional.of(GuardClient.THAWING)));
         } catch (NotHeldException e) {
             // The guard knows no such lease any more: it has ended, or a new guard took over.
             remember(e.outcome().orElseGet(() -> Outcome.unproven(id(), e.getMessage())));

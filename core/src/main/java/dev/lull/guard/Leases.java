@@ -234,48 +234,46 @@ final class Leases {
     }
 
     void release(Connection connection, String id, long now) throws KernelException {
-        LiveLease lease = live.get(id);
-        if (lease == null) {
-            connection.reply(endOf(id));
-            return;
+        Optional<LiveLease> lease = heldBy(connection, id);
+        if (lease.isPresent()) {
+            awaitEnd(lease.get(), connection, now);
+            lookAtCanaries(lease.get(), true, now);
+            end(lease.get(), new LeaseEvent.Release(), now);
         }
-        if (refusesOther(connection, lease)) {
-            return;
-        }
-        awaitEnd(lease, connection, now);
-        lookAtCanaries(lease, true, now);
-        end(lease, new LeaseEvent.Release(), now);
-    }
-
-    /** An attached lease is its connection's, and nobody else can know that its holder is no more. */
-    private boolean refusesOther(Connection connection, LiveLease lease) {
-        boolean holder =
-                lease.connection == connection
-                        || (!lease.request().attached() && mayAct(connection, lease));
-        if (!holder) {
-            connection.reply(
-                    Failure.of(
-                            Failure.Kind.NOT_PERMITTED,
-                            "lease "
-                                    + lease.id()
-                                    + " is attached to process "
-                                    + lease.holder().pid(),
-                            "lull thaw " + lease.id() + " revokes it"));
-        }
-        return !holder;
     }
 
     void abandon(Connection connection, String id, long now) throws KernelException {
+        Optional<LiveLease> lease = heldBy(connection, id);
+        if (lease.isPresent()) {
+            awaitEnd(lease.get(), connection, now);
+            end(lease.get(), new LeaseEvent.Cut(End.ABANDONED, "its holder was killed"), now);
+        }
+    }
+
+    /**
+     * A lease that this connection may end as its holder. An attached one is its own connection's, and nobody else can know
+     * that its holder is no more.
+     *
+     * @return empty if it is none such, and then that has been answered
+     */
+    private Optional<LiveLease> heldBy(Connection connection, String id) throws KernelException {
         LiveLease lease = live.get(id);
         if (lease == null) {
             connection.reply(endOf(id));
-            return;
+            return Optional.empty();
         }
-        if (refusesOther(connection, lease)) {
-            return;
+        boolean holder =
+                lease.connection == connection
+                        || (!lease.request().attached() && mayAct(connection, lease));
+        if (holder) {
+            return Optional.of(lease);
         }
-        awaitEnd(lease, connection, now);
-        end(lease, new LeaseEvent.Cut(End.ABANDONED, "its holder was killed"), now);
+        connection.reply(
+                Failure.of(
+                        Failure.Kind.NOT_PERMITTED,
+                        "lease " + id + " is attached to process " + lease.holder().pid(),
+                        "lull thaw " + id + " revokes it"));
+        return Optional.empty();
     }
 
     void await(Connection connection, String id, long now) {

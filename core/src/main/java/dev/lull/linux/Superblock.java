@@ -30,7 +30,7 @@ public record Superblock(String type, DeviceNumber device, Optional<String> uuid
         if (entry.isEmpty()) {
             return Presence.UNKNOWN;
         }
-        if (isThere(kernel, entry.get())) {
+        if (names(kernel, entry.get()).isPresent()) {
             return Presence.PRESENT;
         }
         // The driver that is ext2's alone shows none of its own.
@@ -56,6 +56,7 @@ public record Superblock(String type, DeviceNumber device, Optional<String> uuid
         return entry.isEmpty()
                 ? Optional.empty()
                 : names(kernel, entry.get().resolve("devices")).stream()
+                        .flatMap(List::stream)
                         .map(name -> Path.of("/dev", name.replace('!', '/')))
                         .findFirst();
     }
@@ -93,24 +94,14 @@ public record Superblock(String type, DeviceNumber device, Optional<String> uuid
                 .map(name -> SYSFS.resolve(driver).resolve(name));
     }
 
-    private static boolean isThere(Kernel kernel, Path directory) throws KernelException {
+    /** What is in a directory of sysfs; empty if there is none such. */
+    private static Optional<List<String>> names(Kernel kernel, Path directory)
+            throws KernelException {
         try {
-            kernel.listKnobs(directory);
-            return true;
+            return Optional.of(kernel.listKnobs(directory));
         } catch (KernelException e) {
             if (e.errno().equals(Errno.ENOENT)) {
-                return false;
-            }
-            throw e;
-        }
-    }
-
-    private static List<String> names(Kernel kernel, Path directory) throws KernelException {
-        try {
-            return kernel.listKnobs(directory);
-        } catch (KernelException e) {
-            if (e.errno().equals(Errno.ENOENT)) {
-                return List.of();
+                return Optional.empty();
             }
             throw e;
         }

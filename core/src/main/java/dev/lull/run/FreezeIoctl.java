@@ -48,8 +48,6 @@ final class FreezeIoctl implements Runnable {
     /** On top of {@code within}: until what was frozen is thawed again, and the guard has said so. */
     private static final Duration UNDOING = Duration.ofSeconds(30);
 
-    private static final Duration THAWING = Duration.ofSeconds(60);
-
     /**
      * What the guard says of a freeze, and FIFREEZE of none: that it was thawed meanwhile, that the write-back took all
      * the time, that it has been remounted since it was looked at. Where one of them comes, it was not frozen in time.
@@ -260,7 +258,7 @@ final class FreezeIoctl implements Runnable {
 
     private static List<LeaseView> thaw(GuardClient guard, Request thaw, Descriptor file)
             throws FreezeException {
-        Reply reply = guard.call(thaw, List.of(file), Optional.of(THAWING));
+        Reply reply = guard.call(thaw, List.of(file), Optional.of(GuardClient.THAWING));
         return ((Reply.Ended) reply).leases();
     }
 

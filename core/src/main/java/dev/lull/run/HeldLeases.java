@@ -10,7 +10,6 @@ import dev.lull.linux.Descriptor;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.PollInterest;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -22,9 +21,6 @@ import java.util.Set;
  * end with one that is killed. For any thread.
  */
 final class HeldLeases {
-    /** FITHAW writes to the filesystem, and the storage may be slow. */
-    private static final Duration THAWING = Duration.ofSeconds(60);
-
     private record Held(String lease, WatchedProcess process) {}
 
     private final Kernel kernel;
@@ -135,7 +131,7 @@ final class HeldLeases {
     /** On a connection of its own: a guard hangs up on who asks what it does not know. */
     private void call(Request request) throws FreezeException {
         try (GuardClient guard = GuardClient.connect(kernel, directory)) {
-            guard.call(request, List.of(), Optional.of(THAWING));
+            guard.call(request, List.of(), Optional.of(GuardClient.THAWING));
         }
     }
 }
