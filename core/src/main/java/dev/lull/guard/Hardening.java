@@ -45,6 +45,7 @@ final class Hardening {
         attempt(warnings, "ignore SIGQUIT", kernel::ignoreQuit);
         attempt(warnings, "wake punctually", kernel::wakePunctually);
         attempt(warnings, "raise its priority", () -> kernel.setNiceness(nice));
+        attempt(warnings, "hold its compiler back", kernel::holdCompilersBack);
         attempt(warnings, "forbid core dumps", kernel::forbidCoreDumps);
         attempt(warnings, "declare an i/o flusher", kernel::declareIoFlusher);
         attempt(

@@ -1183,12 +1183,7 @@ public final class LinuxKernel implements Kernel {
     @Override
     public void setNiceness(int nice) throws KernelException {
         for (int thread : threads(processId())) {
-            int own = compiles(thread) ? Math.max(nice, NOT_FIRST) : nice;
-            long result = SystemCall.call(Scratch.of(), Abi.SETPRIORITY, PRIO_PROCESS, thread, own);
-            // ESRCH: the thread ended since it was listed.
-            if (result != -Errno.ESRCH.number()) {
-                check(result, "setpriority", "this process");
-            }
+            setNiceness(thread, nice);
         }
         if (SystemCall.call(Scratch.of(), Abi.GETSID, 0) != processId()) {
             return;
@@ -1200,6 +1195,23 @@ public final class LinuxKernel implements Kernel {
             if (!e.errno().equals(Errno.ENOENT)) {
                 throw e;
             }
+        }
+    }
+
+    @Override
+    public void holdCompilersBack() throws KernelException {
+        for (int thread : threads(processId())) {
+            if (compiles(thread)) {
+                setNiceness(thread, NOT_FIRST);
+            }
+        }
+    }
+
+    private static void setNiceness(int thread, int nice) throws KernelException {
+        long result = SystemCall.call(Scratch.of(), Abi.SETPRIORITY, PRIO_PROCESS, thread, nice);
+        // ESRCH: the thread ended since it was listed.
+        if (result != -Errno.ESRCH.number()) {
+            check(result, "setpriority", "this process");
         }
     }
 

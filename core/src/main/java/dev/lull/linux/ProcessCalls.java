@@ -48,11 +48,16 @@ public interface ProcessCalls {
      * setpriority(2) of every thread of this process: threads started later inherit it from the one that starts them. Where
      * the kernel has autogroups (sched(7)), that counts among the processes of one session only, so a leader of a session
      * gives its session the same; a process in somebody else's leaves that alone, or it would be his shell's place too.
-     * The JVM's compiling threads get 5 at the least: a writer that has just been thawed goes before them.
      *
      * @param nice −20, first, to 19, last
      */
     void setNiceness(int nice) throws KernelException;
+
+    /**
+     * setpriority(2), to 5, of this JVM's compiling threads, and so of those that they start: a writer that has just been
+     * thawed goes before them. To be called after {@link #setNiceness}, which has given them the place of all.
+     */
+    void holdCompilersBack() throws KernelException;
 
     /** chdir(2) of the whole process. */
     void changeDirectory(Path directory) throws KernelException;

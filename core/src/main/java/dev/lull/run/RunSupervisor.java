@@ -123,6 +123,7 @@ public final class RunSupervisor {
     private void hurry() {
         try {
             kernel.setNiceness(EARLY);
+            kernel.holdCompilersBack();
         } catch (KernelException e) {
             // In a container, say. It is late more often then.
             log.error("cannot raise the priority: " + e.getMessage());

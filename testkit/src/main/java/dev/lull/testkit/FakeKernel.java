@@ -1444,6 +1444,13 @@ public final class FakeKernel implements Kernel {
     }
 
     @Override
+    public void holdCompilersBack() throws KernelException {
+        synchronized (world) {
+            process.enter();
+        }
+    }
+
+    @Override
     public void changeDirectory(Path directory) throws KernelException {
         synchronized (world) {
             process.enter();

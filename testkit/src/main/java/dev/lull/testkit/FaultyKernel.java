@@ -864,6 +864,13 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     }
 
     @Override
+    public void holdCompilersBack() throws KernelException {
+        Call call = begin("holdCompilersBack", "");
+        kernel.holdCompilersBack();
+        call.end();
+    }
+
+    @Override
     public void changeDirectory(Path directory) throws KernelException {
         Call call = begin("changeDirectory", directory.toString());
         kernel.changeDirectory(directory);
