@@ -111,10 +111,7 @@ class GuardIT {
                             "--timeout",
                             "30s",
                             place(upper))) {
-                long guard = GuardProbe.pids().guard();
-                await("FIFREEZE is stuck below")
-                        .atMost(Duration.ofSeconds(20))
-                        .until(() -> Processes.isStuck(guard));
+                long guard = GuardProbe.awaitStuck();
                 if (guardKilled) {
                     GuardProbe.kill9(guard);
                 }

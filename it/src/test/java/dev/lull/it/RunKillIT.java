@@ -162,25 +162,14 @@ class RunKillIT {
         }
     }
 
-    /** The kernel's own FIFREEZE does not return: the filesystem below is frozen by somebody else. */
     @Test
     void aProgramKilledInAFreezeThatHangsLeavesNothingFrozen() {
-        try (var lower = ScratchFilesystem.make(FilesystemType.XFS);
-                var upper = ScratchFilesystem.of(FilesystemType.EXT4).on(lower).make()) {
-            Program.run("touch", upper.resolve("dirty").toString());
-            lower.freeze();
-            try (var program = Ioctls.start(upper, "say:freezing", "freeze:60", "until:" + go)) {
-                program.awaitOut("freezing"::equals);
-                await("the guard is at work on it")
-                        .atMost(Duration.ofSeconds(20))
-                        .until(() -> !LeaseProbe.live(upper).isEmpty());
-                program.kill9();
-                assertThat(program.finish().status()).isEqualTo(KILLED);
-            } finally {
-                lower.thaw();
-            }
-            LeaseProbe.awaitNone(upper);
-            assertThat(FrozenProbe.isFrozen(upper)).isFalse();
+        try (var hanging = new HangingFreeze("until:" + go)) {
+            hanging.program.kill9();
+            assertThat(hanging.program.finish().status()).isEqualTo(KILLED);
+            hanging.goesOn();
+            LeaseProbe.awaitNone(hanging.upper);
+            assertThat(FrozenProbe.isFrozen(hanging.upper)).isFalse();
         }
     }
 
@@ -232,23 +221,13 @@ class RunKillIT {
     /** Its arming, or its freeze, is given up with whoever asked for it. */
     @Test
     void whoAnswersIsKilledWhileTheFreezeHangs() {
-        try (var lower = ScratchFilesystem.make(FilesystemType.XFS);
-                var upper = ScratchFilesystem.of(FilesystemType.EXT4).on(lower).make()) {
-            Program.run("touch", upper.resolve("dirty").toString());
-            lower.freeze();
-            try (var program = Ioctls.start(upper, "say:freezing", "freeze:60")) {
-                program.awaitOut("freezing"::equals);
-                await("the guard is at work on it")
-                        .atMost(Duration.ofSeconds(20))
-                        .until(() -> !LeaseProbe.live(upper).isEmpty());
-                GuardProbe.kill9(SupervisorProbe.of(program.pid()));
-                assertThat(program.finish().expect(0).out())
-                        .containsExactly("freezing", "freeze: ENOSYS");
-            } finally {
-                lower.thaw();
-            }
-            LeaseProbe.awaitNone(upper);
-            assertThat(FrozenProbe.isFrozen(upper)).isFalse();
+        try (var hanging = new HangingFreeze()) {
+            GuardProbe.kill9(SupervisorProbe.of(hanging.program.pid()));
+            assertThat(hanging.program.finish().expect(0).out())
+                    .containsExactly("freezing", "freeze: ENOSYS");
+            hanging.goesOn();
+            LeaseProbe.awaitNone(hanging.upper);
+            assertThat(FrozenProbe.isFrozen(hanging.upper)).isFalse();
         }
     }
 
@@ -303,25 +282,54 @@ class RunKillIT {
     /** Its call in the kernel returns long after, and freezes for nobody. */
     @Test
     void theGuardIsKilledWhileTheFreezeHangs() {
-        try (var lower = ScratchFilesystem.make(FilesystemType.XFS);
-                var upper = ScratchFilesystem.of(FilesystemType.EXT4).on(lower).make()) {
+        try (var hanging = new HangingFreeze()) {
+            GuardProbe.kill9(GuardProbe.pids().guard());
+            assertThat(hanging.program.finish().expect(0).out())
+                    .containsExactly("freezing", "freeze: EIO");
+            hanging.goesOn();
+            FrozenProbe.awaitThawed(hanging.upper, Timing.latest(Duration.ofSeconds(10)));
+            // Whoever comes next is served.
+            assertThat(Ioctls.run(hanging.upper, "freeze:60", "thaw").out())
+                    .containsExactly("freeze: 0", "thaw: 0");
+        }
+    }
+
+    /** A program whose freeze does not return: the filesystem below is frozen by somebody else. */
+    private static final class HangingFreeze implements AutoCloseable {
+        private final ScratchFilesystem lower;
+        private final ScratchFilesystem upper;
+        private final LullProcess program;
+
+        /** @param afterwards what the program does after the freeze */
+        HangingFreeze(String... afterwards) {
+            lower = ScratchFilesystem.make(FilesystemType.XFS);
+            upper = ScratchFilesystem.of(FilesystemType.EXT4).on(lower).make();
             Program.run("touch", upper.resolve("dirty").toString());
             lower.freeze();
-            try (var program = Ioctls.start(upper, "say:freezing", "freeze:60")) {
+            List<String> words = new ArrayList<>(List.of("say:freezing", "freeze:60"));
+            words.addAll(List.of(afterwards));
+            program = Ioctls.start(upper, words.toArray(String[]::new));
+            try {
                 program.awaitOut("freezing"::equals);
                 await("the guard is at work on it")
                         .atMost(Duration.ofSeconds(20))
                         .until(() -> !LeaseProbe.live(upper).isEmpty());
-                GuardProbe.kill9(GuardProbe.pids().guard());
-                assertThat(program.finish().expect(0).out())
-                        .containsExactly("freezing", "freeze: EIO");
-            } finally {
-                lower.thaw();
+            } catch (AssertionError | RuntimeException e) {
+                close();
+                throw e;
             }
-            FrozenProbe.awaitThawed(upper, Timing.latest(Duration.ofSeconds(10)));
-            // Whoever comes next is served.
-            assertThat(Ioctls.run(upper, "freeze:60", "thaw").out())
-                    .containsExactly("freeze: 0", "thaw: 0");
+        }
+
+        void goesOn() {
+            lower.thaw();
+        }
+
+        @Override
+        public void close() {
+            lower.thawIfFrozen();
+            program.close();
+            upper.close();
+            lower.close();
         }
     }
 

@@ -13,6 +13,7 @@ import dev.lull.it.harness.Program;
 import dev.lull.it.harness.ScratchFilesystem;
 import dev.lull.it.harness.ServiceRun;
 import dev.lull.it.harness.TestNamespace;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -149,14 +150,23 @@ class ServiceIT {
         }
     }
 
-    @Test
-    void theUnitsAreRight() throws Exception {
+    /** A directory with the guard's units, as they are for this source tree. */
+    private static Path units() throws IOException {
         Path units = TestNamespace.current().directory("units");
-        String home = TestNamespace.sourceTree().toString();
         for (String name : List.of("lull-guard.service", "lull-guard.socket")) {
             String unit = Files.readString(ServiceRun.UNITS.resolve(name));
-            Files.writeString(units.resolve(name), unit.replace("/opt/lull", home));
+            Files.writeString(units.resolve(name), unit.replace("/opt/lull", home()));
         }
+        return units;
+    }
+
+    private static String home() {
+        return TestNamespace.sourceTree().toString();
+    }
+
+    @Test
+    void theUnitsAreRight() throws Exception {
+        Path units = units();
         String service = units.resolve("lull-guard.service").toString();
         String socket = units.resolve("lull-guard.socket").toString();
         assertThat(Program.run("systemd-analyze", "verify", "--man=no", service, socket)).isEmpty();
@@ -173,12 +183,7 @@ class ServiceIT {
     /** In a service that has its own ExecStart, as an administrator puts it there. */
     @Test
     void theDropInOfAServiceThatFreezesIsRight() throws Exception {
-        Path units = TestNamespace.current().directory("units");
-        String home = TestNamespace.sourceTree().toString();
-        for (String name : List.of("lull-guard.service", "lull-guard.socket")) {
-            String unit = Files.readString(ServiceRun.UNITS.resolve(name));
-            Files.writeString(units.resolve(name), unit.replace("/opt/lull", home));
-        }
+        Path units = units();
         Path service = units.resolve("agent.service");
         Files.writeString(
                 service,
@@ -194,7 +199,7 @@ class ServiceIT {
         assertThat(text).contains("/opt/lull/lull run", "/usr/sbin/qemu-ga");
         Files.writeString(
                 dropIn.resolve("freeze-timeout.conf"),
-                text.replace("/opt/lull/lull", home + "/lull")
+                text.replace("/opt/lull/lull", home() + "/lull")
                         .replace("/usr/sbin/qemu-ga", "/usr/sbin/fsfreeze -f /srv"));
         assertThat(
                         Program.run(

@@ -14,7 +14,6 @@ import dev.lull.it.harness.FrozenProbe;
 import dev.lull.it.harness.GuardProbe;
 import dev.lull.it.harness.LateThaw;
 import dev.lull.it.harness.LullProcess;
-import dev.lull.it.harness.Processes;
 import dev.lull.it.harness.Program;
 import dev.lull.it.harness.ScratchFilesystem;
 import dev.lull.it.harness.Timing;
@@ -76,13 +75,6 @@ class StuckKernelIT {
         late.renew();
     }
 
-    private void awaitStuckGuard() {
-        long guard = GuardProbe.pids().guard();
-        await("a call of the guard's is stuck")
-                .atMost(Duration.ofSeconds(20))
-                .until(() -> Processes.isStuck(guard));
-    }
-
     /** Its own freeze begins and ends meanwhile, on time. */
     private void requireNeighbourOnTime() {
         Duration timeout = Duration.ofSeconds(2);
@@ -108,7 +100,7 @@ class StuckKernelIT {
                         "--timeout",
                         "40s",
                         place(upper))) {
-            awaitStuckGuard();
+            GuardProbe.awaitStuck();
             // The first level of the freeze stands, though the call has not returned.
             writer.awaitBlocked();
             assertThat(freeze.finish().expect(GUARD).errText())
@@ -165,7 +157,7 @@ class StuckKernelIT {
     void aWriteBackWhileArmingIsShownAndGoesOn() {
         freezeLower();
         try (var hold = LullProcess.start("hold", "--timeout", "40s", place(upper), "--", "true")) {
-            awaitStuckGuard();
+            GuardProbe.awaitStuck();
             await("status shows it")
                     .atMost(Duration.ofSeconds(15))
                     .untilAsserted(() ->

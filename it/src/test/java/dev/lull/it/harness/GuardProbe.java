@@ -178,6 +178,19 @@ public final class GuardProbe {
         return read.completeOnTimeout("", 1, TimeUnit.SECONDS).join();
     }
 
+    /**
+     * Waits until a call of the guard's is stuck in the kernel.
+     *
+     * @return the guard
+     */
+    public static long awaitStuck() {
+        long guard = pids().guard();
+        await("a call of the guard's is stuck")
+                .atMost(Duration.ofSeconds(20))
+                .until(() -> Processes.isStuck(guard));
+        return guard;
+    }
+
     /** Kills with SIGKILL, all at the same time. */
     public static void kill9(Long... pids) {
         var command = new ArrayList<>(List.of("kill", "-s", "KILL"));
