@@ -175,14 +175,17 @@ class RunItselfIT {
         String program =
                 "trap \"echo interrupted; exit 3\" INT; stty rows 33 cols 77; stty size; tty;"
                         + " ps -o stat= -p $$; echo ready; while :; do sleep 0.05; done";
-        Process script =
+        // script(1) starts a shell, and one that stayed would be interrupted too and end with its
+        // own status: exec.
+        ProcessBuilder terminal =
                 new ProcessBuilder(
                                 "script",
                                 "-qec",
-                                LULL + " run -- sh -c '" + program + "'",
+                                "exec " + LULL + " run -- sh -c '" + program + "'",
                                 "/dev/null")
-                        .redirectErrorStream(true)
-                        .start();
+                        .redirectErrorStream(true);
+        terminal.environment().put("SHELL", "/bin/sh");
+        Process script = terminal.start();
         try (BufferedReader lines = script.inputReader()) {
             List<String> said = new ArrayList<>();
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
