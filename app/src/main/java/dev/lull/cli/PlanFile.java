@@ -1,6 +1,11 @@
 package dev.lull.cli;
 
+import dev.lull.linux.Kernel;
+import dev.lull.linux.LinuxKernel;
 import dev.lull.linux.TrustedPath;
+import dev.lull.participant.ParticipantKinds;
+import dev.lull.participant.ParticipantText;
+import dev.lull.participant.SettingException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -34,7 +39,7 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * The plans of a file in YAML. Each is a {@code lull backup} with a name: its keys are that command's long options,
- * {@code paths}, and {@code command}. What is wrong is told with file, line and column.
+ * {@code paths}, {@code participants} and {@code command}. What is wrong is told with file, line and column.
  */
 final class PlanFile {
     static final Path DEFAULT = Path.of("/etc/lull/lull.yaml");
@@ -42,10 +47,11 @@ final class PlanFile {
     private static final String PLANS = "plans";
     private static final String PATHS = "paths";
     private static final String COMMAND = "command";
+    private static final String PARTICIPANTS = "participants";
 
     /** Those are for whoever types the command. */
     private static final Set<String> NOT_OF_A_PLAN =
-            Set.of("--help", "--version", "--json", "--quiet", "--config");
+            Set.of("--help", "--version", "--json", "--quiet", "--config", "--participant");
 
     private static final int LARGEST = 1 << 20;
 
@@ -61,6 +67,7 @@ final class PlanFile {
         }
     }
 
+    private final Kernel kernel = new LinuxKernel();
     private final CommandSpec spec = new CommandLine(new BackupCommand()).getCommandSpec();
     private final Path file;
     private final Map<String, Named> plans = new LinkedHashMap<>();
@@ -193,6 +200,7 @@ final class PlanFile {
                     switch (key) {
                         case PATHS -> strings(PATHS, value).ifPresent(paths::addAll);
                         case COMMAND -> strings(COMMAND, value).ifPresent(command::addAll);
+                        case PARTICIPANTS -> words.addAll(participants(value));
                         default -> words.addAll(option(key, value));
                     }
                 });
@@ -241,8 +249,46 @@ final class PlanFile {
         return values.stream().map(one -> name + "=" + one).toList();
     }
 
+    /** A list, each of them a kind, or a kind with its settings. */
+    private List<String> participants(Node list) {
+        List<String> words = new ArrayList<>();
+        for (Node item : items(list)) {
+            Optional<String> kind = scalar(item);
+            if (kind.isPresent()) {
+                words.addAll(participant(kind.get(), item, Map.of()));
+            } else {
+                entries(item, "a participant")
+                        .forEach((name, settings) ->
+                                words.addAll(
+                                        participant(
+                                                name,
+                                                settings,
+                                                entries(settings, "participant " + name))));
+            }
+        }
+        return words;
+    }
+
+    private List<String> participant(String kind, Node at, Map<String, Node> settings) {
+        Map<String, String> values = new LinkedHashMap<>();
+        settings.forEach((key, value) ->
+                scalar(value)
+                        .ifPresentOrElse(
+                                text -> values.put(key, text),
+                                () -> problem(value.getStartMark(), key + " is to be a word")));
+        ParticipantText text = new ParticipantText(kind, values);
+        try {
+            ParticipantKinds.installed().participant(kernel, text);
+        } catch (SettingException e) {
+            problem(
+                    settings.getOrDefault(e.key(), at).getStartMark(),
+                    "participant " + kind + ": " + e.getMessage());
+        }
+        return List.of("--participant=" + text.text());
+    }
+
     private String known() {
-        SortedSet<String> known = new TreeSet<>(Set.of(PATHS, COMMAND));
+        SortedSet<String> known = new TreeSet<>(Set.of(PATHS, COMMAND, PARTICIPANTS));
         for (OptionSpec option : spec.options()) {
             if (!NOT_OF_A_PLAN.contains(option.longestName())) {
                 known.add(option.longestName().substring(2));
@@ -262,10 +308,8 @@ final class PlanFile {
 
     /** Empty if they are none, which is then a problem. */
     private Optional<List<String>> strings(String key, Node node) {
-        List<Node> items =
-                node instanceof SequenceNode sequence ? sequence.getValue() : List.of(node);
         List<String> strings = new ArrayList<>();
-        for (Node item : items) {
+        for (Node item : items(node)) {
             Optional<String> text = scalar(item);
             if (text.isEmpty()) {
                 problem(item.getStartMark(), key + " is to be a word, or a list of words");
@@ -274,6 +318,10 @@ final class PlanFile {
             strings.add(text.get());
         }
         return Optional.of(strings);
+    }
+
+    private static List<Node> items(Node node) {
+        return node instanceof SequenceNode sequence ? sequence.getValue() : List.of(node);
     }
 
     private static Optional<String> scalar(Node node) {

@@ -5,6 +5,9 @@ import dev.lull.lease.Timeouts;
 import dev.lull.linux.Kernel;
 import dev.lull.participant.Participant;
 import dev.lull.participant.ParticipantException;
+import dev.lull.participant.ParticipantKinds;
+import dev.lull.participant.ParticipantText;
+import dev.lull.participant.SettingException;
 import dev.lull.participant.hook.Hooks;
 import dev.lull.plan.SnapshotOrder;
 import java.nio.file.Path;
@@ -73,6 +76,13 @@ final class SnapshotOptions {
     private @Nullable String hookLimit;
 
     @Option(
+            names = "--participant",
+            paramLabel = "KIND[,KEY=VALUE]...",
+            description =
+                    "bring a postgresql or mariadb to rest, see docs/participants.md; may be given more than once")
+    private List<String> participants = List.of();
+
+    @Option(
             names = "--one-file-system",
             description = "leave out mounts and subvolumes nested in a PATH, instead of refusing")
     private boolean oneFileSystem;
@@ -94,21 +104,44 @@ final class SnapshotOptions {
                 keepInconsistent);
     }
 
-    /** Who is to be brought to rest. */
+    /** Who is to be brought to rest, databases first: what a hook does may need them. */
     List<Participant> participants(Kernel kernel) throws CommandException, ParticipantException {
+        List<Participant> all = new ArrayList<>(configured(kernel));
+        hooks(kernel).ifPresent(all::add);
+        return all;
+    }
+
+    /** Those of {@code --participant}. */
+    List<Participant> configured(Kernel kernel) throws CommandException {
+        List<Participant> configured = new ArrayList<>();
+        for (String text : participants) {
+            try {
+                configured.add(
+                        ParticipantKinds.installed()
+                                .participant(kernel, ParticipantText.parse(text)));
+            } catch (SettingException e) {
+                throw CommandException.usage(
+                        "--participant " + text + ": " + e.getMessage(),
+                        "see docs/participants.md");
+            }
+        }
+        return configured;
+    }
+
+    private Optional<Hooks> hooks(Kernel kernel) throws CommandException, ParticipantException {
         List<Path> all = new ArrayList<>();
         if (hookDirectory != null) {
             all.addAll(Hooks.in(hookDirectory));
         }
         hooks.forEach(hook -> all.add(hook.toAbsolutePath().normalize()));
         if (all.isEmpty()) {
-            return List.of();
+            return Optional.empty();
         }
         Duration limit =
                 hookLimit == null
                         ? Hooks.DEFAULT_LIMIT
                         : LimitOptions.bounded("--hook-limit", hookLimit);
-        return List.of(new Hooks(kernel, all, limit));
+        return Optional.of(new Hooks(kernel, all, limit));
     }
 
     private Set<FreezeOption> freezeOptions() {

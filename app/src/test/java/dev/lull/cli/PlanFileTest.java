@@ -146,4 +146,20 @@ class PlanFileTest {
     void aFileThatIsNotThereIsSaidSo() {
         assertThatThrownBy(() -> PlanFile.read(file, SELF)).hasMessage("there is no " + file);
     }
+
+    @Test
+    void aParticipantThatIsNoneIsToldWithItsPlace() throws Exception {
+        assertThat(
+                        read(
+                                        "plans:",
+                                        "  nightly:",
+                                        "    paths: /srv",
+                                        "    to: /backup",
+                                        "    participants:",
+                                        "      - oracle: {port: 1}")
+                                .problems())
+                .containsOnly(
+                        file
+                                + ":6:17: participant oracle: oracle is no kind of participant; there is none");
+    }
 }

@@ -4,14 +4,23 @@ import java.util.Map;
 
 /**
  * An application that is brought to rest for a snapshot: {@link #prepare}, {@link #rest}, {@link #resume}, {@link #close},
- * all on the plan's thread. A participant is essential: one that fails before the snapshots are taken makes the plan fail.
+ * all on the plan's thread. If an essential one fails before the snapshots are taken, the plan fails; if another does, the
+ * manifest tells that it was not at rest.
  *
  * <p>Whoever implements it sees to it that the application goes on also if this process is killed: within a second of
  * the death, or at the limit that {@link Cut#longest} sets.
  */
 public interface Participant extends AutoCloseable {
+    /** The {@link ParticipantKind#name}, or {@code hooks}. */
+    String kind();
+
     /** What it is called in messages and in the manifest. */
     String name();
+
+    /** Whether there is to be no backup without it. */
+    default boolean essential() {
+        return true;
+    }
 
     /**
      * Everything slow: connects, looks, checks. Nobody waits for anything yet.

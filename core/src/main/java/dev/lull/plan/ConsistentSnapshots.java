@@ -587,7 +587,7 @@ public final class ConsistentSnapshots {
                 participants.rested(),
                 Optional.empty(),
                 List.of(),
-                List.of(),
+                participants.notes(),
                 timeline);
     }
 

@@ -105,11 +105,13 @@ public record Manifest(
     /**
      * An application that was at rest while the snapshots were taken.
      *
+     * @param kind the participant's, see {@link dev.lull.participant.Participant#kind}
      * @param name the participant's
      * @param rested from the begin of its coming to rest until it had been let go on
      * @param evidence what it said of the rest, by name
      */
-    public record Application(String name, Duration rested, Map<String, String> evidence) {
+    public record Application(
+            String kind, String name, Duration rested, Map<String, String> evidence) {
         public Application {
             evidence = Map.copyOf(evidence);
         }
@@ -127,8 +129,10 @@ public record Manifest(
     public record Archive(
             long bytes, String sha256, long tarBytes, Optional<String> tarSha256, long entries) {}
 
-    /** The same with an archive. */
+    /** The same with an archive, and more notes. */
     public Manifest with(Archive newArchive, List<String> newNotes) {
+        List<String> allNotes = new ArrayList<>(notes);
+        allNotes.addAll(newNotes);
         return new Manifest(
                 lull,
                 created,
@@ -139,7 +143,7 @@ public record Manifest(
                 applications,
                 Optional.of(newArchive),
                 verified,
-                newNotes,
+                allNotes,
                 timeline);
     }
 
@@ -207,6 +211,7 @@ public record Manifest(
 
     private static Map<String, Object> tree(Application application) {
         Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("kind", application.kind());
         tree.put("name", application.name());
         tree.put("restedNanos", application.rested().toNanos());
         tree.put("evidence", new TreeMap<>(application.evidence()));
@@ -308,6 +313,8 @@ public record Manifest(
             }
             applications.add(
                     new Application(
+                            // Before there were kinds, there were hooks.
+                            item.has("kind") ? item.text("kind") : item.text("name"),
                             item.text("name"),
                             Duration.ofNanos(item.number("restedNanos")),
                             evidence));

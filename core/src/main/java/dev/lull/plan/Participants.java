@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The participants of one plan. For the plan's thread. */
@@ -23,6 +24,7 @@ final class Participants {
     private final Deque<Participant> resting = new ArrayDeque<>();
     private final Map<Participant, Long> restedSince = new LinkedHashMap<>();
     private final Map<Participant, Duration> rested = new LinkedHashMap<>();
+    private final Map<Participant, String> missing = new LinkedHashMap<>();
     private ParticipantException.@Nullable NotAtRest broken;
     private @Nullable IOException stillResting;
 
@@ -38,18 +40,49 @@ final class Participants {
 
     String prepare(Cut cut) throws ParticipantException {
         for (Participant participant : all) {
-            participant.prepare(cut);
+            try {
+                participant.prepare(cut);
+            } catch (ParticipantException e) {
+                goOnWithout(participant, e);
+            }
         }
-        return all.stream().map(Participant::name).collect(Collectors.joining(", "));
+        return present().map(Participant::name).collect(Collectors.joining(", ")) + without();
     }
 
     String rest() throws ParticipantException {
-        for (Participant participant : all) {
+        for (Participant participant : present().toList()) {
             resting.push(participant);
             restedSince.put(participant, nanos.getAsLong());
-            participant.rest();
+            try {
+                participant.rest();
+            } catch (ParticipantException e) {
+                goOnWithout(participant, e);
+            }
         }
-        return "";
+        return without().strip();
+    }
+
+    private void goOnWithout(Participant participant, ParticipantException reason)
+            throws ParticipantException {
+        if (participant.essential()) {
+            throw reason;
+        }
+        missing.put(participant, String.valueOf(reason.getMessage()));
+    }
+
+    private Stream<Participant> present() {
+        return all.stream().filter(participant -> !missing.containsKey(participant));
+    }
+
+    private String without() {
+        return missing.isEmpty() ? "" : " WITHOUT " + String.join("; ", missing.values());
+    }
+
+    /** Who was not at rest though it should have been, and why: what whoever restores has to know. */
+    List<String> notes() {
+        return missing.entrySet().stream()
+                .map(one -> one.getKey().name() + " was not at rest: " + one.getValue())
+                .toList();
     }
 
     /**
@@ -75,7 +108,9 @@ final class Participants {
             try {
                 participant.resume();
             } catch (ParticipantException.NotAtRest e) {
-                if (broken == null) {
+                if (!participant.essential()) {
+                    missing.putIfAbsent(participant, String.valueOf(e.getMessage()));
+                } else if (broken == null) {
                     broken = e;
                 } else {
                     broken.addSuppressed(e);
@@ -127,10 +162,16 @@ final class Participants {
     /** Who was brought to rest, and let go on. */
     List<Manifest.Application> rested() {
         List<Manifest.Application> applications = new ArrayList<>();
-        rested.forEach((participant, time) ->
+        rested.forEach((participant, time) -> {
+            if (!missing.containsKey(participant)) {
                 applications.add(
                         new Manifest.Application(
-                                participant.name(), time, participant.evidence())));
+                                participant.kind(),
+                                participant.name(),
+                                time,
+                                participant.evidence()));
+            }
+        });
         return applications;
     }
 }

@@ -44,7 +44,10 @@ class ManifestTest {
                                     List.of("nested"))),
                     List.of(
                             new Manifest.Application(
-                                    "postgresql", Duration.ofMillis(12), Map.of("lsn", "0/1"))),
+                                    "hooks",
+                                    "postgresql",
+                                    Duration.ofMillis(12),
+                                    Map.of("lsn", "0/1"))),
                     Optional.of(new Manifest.Archive(12, "aa", 34, Optional.of("bb"), 5)),
                     List.of("archive read back"),
                     List.of("./socket: socket ignored"),

@@ -14,6 +14,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ParticipantsTest {
     private static final Cut CUT = new Cut(Set.of(), Duration.ofSeconds(40));
@@ -43,8 +45,18 @@ class ParticipantsTest {
         }
 
         @Override
+        public String kind() {
+            return "scripted";
+        }
+
+        @Override
         public String name() {
             return name;
+        }
+
+        @Override
+        public boolean essential() {
+            return !name.startsWith("spare");
         }
 
         @Override
@@ -82,6 +94,11 @@ class ParticipantsTest {
         return new Participants(all, () -> now);
     }
 
+    private Participants withSpare(String failing) {
+        return new Participants(
+                List.of(new Scripted("spare", failing), new Scripted("b", "")), () -> now);
+    }
+
     private void run(Participants participants) throws Exception {
         new Plan()
                 .add(
@@ -116,8 +133,10 @@ class ParticipantsTest {
                         "close a");
         assertThat(participants.rested())
                 .containsExactlyInAnyOrder(
-                        new Manifest.Application("b", Duration.ofMillis(2), Map.of("name", "b")),
-                        new Manifest.Application("a", Duration.ofMillis(4), Map.of("name", "a")));
+                        new Manifest.Application(
+                                "scripted", "b", Duration.ofMillis(2), Map.of("name", "b")),
+                        new Manifest.Application(
+                                "scripted", "a", Duration.ofMillis(4), Map.of("name", "a")));
     }
 
     @Test
@@ -175,5 +194,29 @@ class ParticipantsTest {
                         assertThat(e.getSuppressed()[0].getSuppressed()[0])
                                 .hasMessage("resume a: told to fail"));
         participants.requireNoneAtRest();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"prepare", "rest"})
+    void oneThatIsNotEssentialIsGoneOnWithoutAndToldOf(String failing) throws Exception {
+        Participants participants = withSpare(failing);
+
+        run(participants);
+
+        assertThat(calls).contains("rest b", "resume b", "verdict", "close spare");
+        assertThat(calls.contains("resume spare")).isEqualTo(failing.equals("rest"));
+        assertThat(participants.rested()).extracting(Manifest.Application::name).containsOnly("b");
+        assertThat(participants.notes())
+                .containsOnly("spare was not at rest: " + failing + " spare: told to fail");
+    }
+
+    @Test
+    void oneThatIsNotEssentialAndDidNotStayAtRestIsToldOf() throws Exception {
+        Participants participants = withSpare("not at rest");
+
+        run(participants);
+
+        assertThat(participants.rested()).extracting(Manifest.Application::name).containsOnly("b");
+        assertThat(participants.notes()).singleElement().asString().contains("the session ended");
     }
 }

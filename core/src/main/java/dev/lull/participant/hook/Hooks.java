@@ -84,6 +84,11 @@ public final class Hooks implements Participant {
     }
 
     @Override
+    public String kind() {
+        return NAME;
+    }
+
+    @Override
     public String name() {
         return NAME;
     }
