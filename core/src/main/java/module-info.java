@@ -10,6 +10,7 @@ module dev.lull.core {
     exports dev.lull.linux;
     exports dev.lull.participant;
     exports dev.lull.participant.hook;
+    exports dev.lull.participant.process;
     exports dev.lull.plan;
     exports dev.lull.backup;
     exports dev.lull.run;

@@ -187,7 +187,8 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
         return host;
     }
 
-    private Backup backup(Host host) throws CommandException, ParticipantException {
+    private Backup backup(Host host)
+            throws CommandException, ParticipantException, FreezeException {
         return new Backup(
                 host,
                 snapshots.order(paths),

@@ -2,6 +2,7 @@ package dev.lull.cli;
 
 import dev.lull.guard.LeaseView;
 import dev.lull.guard.LeaseView.FilesystemView;
+import dev.lull.guard.ParticipantView;
 import dev.lull.guard.Reply;
 import dev.lull.guard.Wire;
 import java.io.PrintStream;
@@ -47,8 +48,29 @@ final class LeaseReport {
             table(out, rows);
             stuck(out, status.get());
         }
+        status.ifPresent(guard -> participants(out, guard.participants()));
         status.ifPresent(guard ->
                 guard.warnings().forEach(line -> out.println("warning: " + Plain.text(line))));
+    }
+
+    private static void participants(PrintStream out, List<ParticipantView> participants) {
+        if (participants.isEmpty()) {
+            return;
+        }
+        List<List<String>> rows = new ArrayList<>();
+        rows.add(List.of("PARTICIPANT", "STATE", "LIMIT", "PROCESS", "FILESYSTEMS"));
+        for (ParticipantView one : participants) {
+            rows.add(
+                    List.of(
+                            one.name(),
+                            one.message().isEmpty()
+                                    ? one.state().word()
+                                    : one.state().word() + ": " + one.message(),
+                            Durations.show(Duration.ofMillis(one.limitMillis())),
+                            Integer.toString(one.pid()),
+                            String.join(" ", one.paths())));
+        }
+        table(out, rows);
     }
 
     /** A line for each call that does not return. */
@@ -159,6 +181,11 @@ final class LeaseReport {
             json.writeNullProperty("guard");
         }
         writeLeases(json, status.map(Reply.GuardStatus::leases).orElse(List.of()));
+        json.writeArrayPropertyStart("participants");
+        status.map(Reply.GuardStatus::participants)
+                .orElse(List.of())
+                .forEach(one -> Wire.write(json, one));
+        json.writeEndArray();
         json.writeArrayPropertyStart("warnings");
         status.map(Reply.GuardStatus::warnings).orElse(List.of()).forEach(json::writeString);
         json.writeEndArray();

@@ -1,5 +1,6 @@
 package dev.lull.cli;
 
+import dev.lull.freeze.FreezeException;
 import dev.lull.freeze.FreezeOption;
 import dev.lull.lease.Timeouts;
 import dev.lull.linux.Kernel;
@@ -9,6 +10,7 @@ import dev.lull.participant.ParticipantKinds;
 import dev.lull.participant.ParticipantText;
 import dev.lull.participant.SettingException;
 import dev.lull.participant.hook.Hooks;
+import dev.lull.participant.process.RegisteredProcesses;
 import dev.lull.plan.SnapshotOrder;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -83,6 +85,13 @@ final class SnapshotOptions {
     private List<String> participants = List.of();
 
     @Option(
+            names = "--without",
+            paramLabel = "NAME",
+            description =
+                    "do not bring the process to rest that has registered as NAME, see lull status; may be given more than once")
+    private List<String> without = List.of();
+
+    @Option(
             names = "--one-file-system",
             description = "leave out mounts and subvolumes nested in a PATH, instead of refusing")
     private boolean oneFileSystem;
@@ -104,10 +113,15 @@ final class SnapshotOptions {
                 keepInconsistent);
     }
 
-    /** Who is to be brought to rest, databases first: what a hook does may need them. */
-    List<Participant> participants(Kernel kernel) throws CommandException, ParticipantException {
-        List<Participant> all = new ArrayList<>(configured(kernel));
+    /** Who is to be brought to rest; databases last, and so the first to go on: all the others may need them for it. */
+    List<Participant> participants(Kernel kernel)
+            throws CommandException, ParticipantException, FreezeException {
+        List<Participant> all = new ArrayList<>();
+        if (RegisteredProcesses.any(kernel)) {
+            all.add(new RegisteredProcesses(kernel, Set.copyOf(without)));
+        }
         hooks(kernel).ifPresent(all::add);
+        all.addAll(configured(kernel));
         return all;
     }
 

@@ -4,18 +4,34 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lull.guard.LeaseView;
 import dev.lull.guard.LeaseView.FilesystemView;
+import dev.lull.guard.ParticipantState;
+import dev.lull.guard.ParticipantView;
 import dev.lull.guard.Reply;
 import dev.lull.guard.Wire;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 class LeaseReportTest {
+    private static final ParticipantView SHOP =
+            new ParticipantView(
+                    3,
+                    "shop",
+                    4711,
+                    1000,
+                    5_000,
+                    List.of("/srv/shop"),
+                    List.of("7:3"),
+                    ParticipantState.AT_REST,
+                    "",
+                    Map.of("lsn", "0/1"));
+
     private static LeaseView lease(String state, OptionalLong timeout, OptionalLong deadline) {
         return new LeaseView(
                 "k3x9p2aa",
@@ -60,6 +76,7 @@ class LeaseReportTest {
                         0,
                         now,
                         List.of(leases),
+                        List.of(SHOP),
                         List.of("a warning")));
     }
 
@@ -76,7 +93,7 @@ class LeaseReportTest {
         assertThat(print(out -> LeaseReport.status(out, Optional.empty(), false)))
                 .isEqualTo("no leases\n");
         assertThat(print(out -> LeaseReport.status(out, Optional.empty(), true)))
-                .isEqualTo("{\"guard\":null,\"leases\":[],\"warnings\":[]}\n");
+                .isEqualTo("{\"guard\":null,\"leases\":[],\"participants\":[],\"warnings\":[]}\n");
     }
 
     @Test
@@ -88,6 +105,8 @@ class LeaseReportTest {
                         """
                         LEASE     STATE   LEFT    HOLDER           FILESYSTEMS
                         k3x9p2aa  frozen  24.0 s  hold (pid 4711)  /srv\\x1b[1m (ext4)
+                        PARTICIPANT  STATE    LIMIT   PROCESS  FILESYSTEMS
+                        shop         at rest  5.00 s  4711     /srv/shop
                         warning: a warning
                         """);
     }

@@ -40,6 +40,11 @@ final class Refusal {
             case Request.History _ -> "history";
             case Request.Wait _ -> "wait";
             case Request.Abandon _ -> "abandon";
+            case Request.Register _ -> "register";
+            case Request.Await _ -> "await an order";
+            case Request.Answer _ -> "answer";
+            case Request.Rest _ -> "bring to rest";
+            case Request.Resume _ -> "let go on";
             case Request.Stop _ -> "stop";
         };
     }

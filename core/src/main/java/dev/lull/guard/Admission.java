@@ -85,6 +85,7 @@ final class Admission {
         return switch (request) {
             case Request.Stop _ -> forRoot("only root can stop the guard");
             case Request.History _ -> forRoot("only root sees the history");
+            case Request.Rest _ -> forRoot("only root brings others to rest");
             case Request.Thaw thaw when thaw.all() -> forRoot("only root thaws all leases");
             case Request.Thaw thaw when thaw.foreign() ->
                     forRoot("only root thaws what somebody else froze");

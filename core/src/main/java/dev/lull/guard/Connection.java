@@ -146,7 +146,7 @@ final class Connection {
     void dropDescriptors() {
         List<Descriptor> dropped = new ArrayList<>(received);
         received.clear();
-        close(dropped);
+        Descriptor.closeAll(dropped);
     }
 
     /** Takes the descriptors that came; empty unless there are just so many: left over, they would shift the next call. */
@@ -214,17 +214,6 @@ final class Connection {
         List<Descriptor> all = new ArrayList<>(received);
         received.clear();
         all.add(socket);
-        close(all);
-    }
-
-    private static void close(List<Descriptor> descriptors) {
-        for (Descriptor descriptor : descriptors) {
-            try {
-                descriptor.close();
-            } catch (KernelException e) {
-                // close(2) frees the number whatever it answers.
-                continue;
-            }
-        }
+        Descriptor.closeAll(all);
     }
 }

@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -41,6 +40,7 @@ final class GuardLoop implements AutoCloseable {
     private final Mailbox mailbox;
     private final Companions companions;
     private final Leases leases;
+    private final Registrations registrations;
     private final Admission admission = new Admission();
     private final PolicyWatch policy;
     private final ByteBuffer incoming = ByteBuffer.allocate(16 * 1024);
@@ -77,6 +77,7 @@ final class GuardLoop implements AutoCloseable {
         this.leases = new Leases(kernel, mailbox, run, companions, expedite, admission, takeOver);
         this.policy = PolicyWatch.start(policy, mailbox);
         this.foreignThaws = new ForeignThaws(kernel, mailbox);
+        this.registrations = new Registrations(kernel, mailbox);
         this.takeOver = takeOver;
         this.upSince = kernel.bootNanos();
         this.lastBusy = upSince;
@@ -105,6 +106,7 @@ final class GuardLoop implements AutoCloseable {
         while (!stopping || isAtWork() || connections.stream().anyMatch(Connection::hasOutput)) {
             long now = kernel.bootNanos();
             leases.tick(now);
+            registrations.tick(now);
             foreignThaws.tick(now);
             look(now);
             supervisor.turned(now, leases.count());
@@ -119,7 +121,10 @@ final class GuardLoop implements AutoCloseable {
 
     /** A guard that ended with a call in the kernel would be a zombie until that returns, and tell nobody of it. */
     private boolean isAtWork() {
-        return !leases.isEmpty() || !foreignThaws.isEmpty() || takeOver.isAtWork();
+        return !leases.isEmpty()
+                || !foreignThaws.isEmpty()
+                || takeOver.isAtWork()
+                || registrations.isAtWork();
     }
 
     /** Also when stopping: somebody must be able to thaw the leases that it waits for. */
@@ -188,6 +193,7 @@ final class GuardLoop implements AutoCloseable {
                     companions.started(started, leases::sentryReplaced);
             case Note.ForeignThawReturned returned -> foreignThaws.returned(returned);
             case Note.Identified identified -> identified(identified);
+            case Note.Recognized recognized -> registrations.recognized(recognized);
             case Note.PolicyRead read -> goBy(read.loaded());
             default -> leases.noted(note);
         }
@@ -261,7 +267,7 @@ final class GuardLoop implements AutoCloseable {
                             Reply.Failure.Kind.INVALID,
                             e.getMessage() == null ? "malformed message" : e.getMessage(),
                             "see docs/protocol.md"));
-            leases.gone(connection);
+            forget(connection);
         }
         if (!open) {
             connection.close();
@@ -271,8 +277,13 @@ final class GuardLoop implements AutoCloseable {
 
     private void dropIfClosed(Connection connection) throws KernelException {
         if (connection.closed()) {
-            leases.gone(connection);
+            forget(connection);
         }
+    }
+
+    private void forget(Connection connection) throws KernelException {
+        leases.gone(connection);
+        registrations.gone(connection, kernel.bootNanos());
     }
 
     private void serve(Connection connection, byte[] message) throws WireException {
@@ -321,6 +332,11 @@ final class GuardLoop implements AutoCloseable {
             case Request.History history ->
                     connection.reply(new Reply.Ended(newest(history.limit())));
             case Request.Wait wait -> leases.await(connection, wait.lease(), now);
+            case Request.Register register -> register(connection, register);
+            case Request.Await _ -> registrations.await(connection);
+            case Request.Answer said -> registrations.answer(connection, said, now);
+            case Request.Rest rest -> registrations.rest(connection, rest, now);
+            case Request.Resume _ -> registrations.resume(connection, now);
             case Request.Stop stop -> {
                 if (stop.now()) {
                     leases.revokeAll("the guard was told to stop", now);
@@ -329,6 +345,15 @@ final class GuardLoop implements AutoCloseable {
                 connection.reply(new Reply.Done());
             }
         }
+    }
+
+    private void register(Connection connection, Request.Register register) throws WireException {
+        List<Descriptor> directories =
+                connection
+                        .takeDescriptors(register.paths().size())
+                        .orElseThrow(() -> new WireException("not one descriptor for each path"));
+        registrations.register(
+                connection, register, directories, admission.permit(connection.caller()));
     }
 
     private void thaw(Connection connection, Request.Thaw thaw, long now)
@@ -421,6 +446,7 @@ final class GuardLoop implements AutoCloseable {
                 upSince,
                 now,
                 leases.views(caller, now),
+                registrations.views(caller),
                 // What concerns the machine is for its administrator.
                 caller.root() ? told : List.of());
     }
@@ -449,12 +475,12 @@ final class GuardLoop implements AutoCloseable {
         if (connections.stream().anyMatch(Connection::hasUnserved)) {
             return Duration.ZERO;
         }
-        OptionalLong next = leases.nextTick();
+        long next = Math.min(leases.nextTick().orElse(Long.MAX_VALUE), registrations.nextTick());
         long left = isAtWork() ? LOOK.toNanos() : Math.max(idle.toNanos() - (now - lastBusy), 0);
         if (!isAtWork() && idle.isZero()) {
             left = Duration.ofHours(1).toNanos();
         }
-        long untilTick = next.isPresent() ? next.getAsLong() - now : Long.MAX_VALUE;
+        long untilTick = next == Long.MAX_VALUE ? next : next - now;
         if (untilTick > 2 * PUNCTUAL.toNanos()) {
             untilTick -= PUNCTUAL.toNanos();
         }

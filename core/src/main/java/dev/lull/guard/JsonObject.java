@@ -177,6 +177,24 @@ final class JsonObject {
         return items(member, JsonObject.class, "objects");
     }
 
+    List<Integer> numbers(String member, long least, long most) throws WireException {
+        List<Integer> numbers = new ArrayList<>();
+        for (long number : items(member, Long.class, "whole numbers")) {
+            numbers.add((int) ranged(member, number, least, most));
+        }
+        return numbers;
+    }
+
+    /** The member's object, all of whose members are strings; an empty one if it is left out. */
+    Map<String, String> textsByName(String member) throws WireException {
+        JsonObject object = objectOrEmpty(member);
+        Map<String, String> texts = new HashMap<>();
+        for (String key : object.members.keySet()) {
+            texts.put(key, object.text(key));
+        }
+        return texts;
+    }
+
     private <T> List<T> items(String member, Class<T> kind, String what) throws WireException {
         List<?> values = required(member, List.class, "a list");
         List<T> items = new ArrayList<>(values.size());

@@ -134,7 +134,7 @@ final class Leases {
         }
         Optional<Failure> refusal = refusal(connection.caller(), arm);
         if (refusal.isPresent()) {
-            closeAll(directories.get());
+            Descriptor.closeAll(directories.get());
             connection.reply(refusal.get());
             return;
         }
@@ -420,6 +420,7 @@ final class Leases {
             case Note.ForeignThawReturned _,
                     Note.CompanionStarted _,
                     Note.Identified _,
+                    Note.Recognized _,
                     Note.PolicyRead _ ->
                     throw new IllegalStateException("not about a lease");
         }
@@ -1179,11 +1180,5 @@ final class Leases {
             id.append(LETTERS.charAt(random.nextInt(LETTERS.length())));
         }
         return live.containsKey(id.toString()) ? newId() : id.toString();
-    }
-
-    private static void closeAll(List<Descriptor> descriptors) throws KernelException {
-        for (Descriptor descriptor : descriptors) {
-            descriptor.close();
-        }
     }
 }

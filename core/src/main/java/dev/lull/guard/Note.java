@@ -40,6 +40,16 @@ sealed interface Note {
             Optional<DeviceNumber> device)
             implements Note {}
 
+    /**
+     * What filesystems a process wants to be brought to rest for, which have not been twice the same; or why it may not.
+     */
+    record Recognized(
+            Connection connection,
+            Request.Register request,
+            List<DeviceNumber> devices,
+            Optional<Reply.Failure> refusal)
+            implements Note {}
+
     /** A thaw that somebody asked for by name, of a filesystem that no lease holds, returned. */
     record ForeignThawReturned(Connection connection, String path, Optional<Errno> errno)
             implements Note {}

@@ -138,6 +138,42 @@ record Permit(Caller caller, Policy policy) {
                         "ask for less with --timeout, or end it in time"));
     }
 
+    /**
+     * Whether the process may not be brought to rest for snapshots of a filesystem, or not take so long for it.
+     *
+     * @param mounts of the guard's own mount namespace
+     * @param limit how long it may take for an answer
+     */
+    Optional<Failure> refusesParticipant(Subject subject, MountTree mounts, Duration limit) {
+        if (caller.root()) {
+            return Optional.empty();
+        }
+        Optional<Duration> most = policy.participates(caller, subject.device(), mounts);
+        if (most.isEmpty()) {
+            return Optional.of(
+                    notPermitted(
+                            who()
+                                    + " may not register for "
+                                    + subject.path()
+                                    + " ("
+                                    + subject.device()
+                                    + ")",
+                            "root writes the policy: participant USER MOUNTPOINT"));
+        }
+        return limit.compareTo(most.get()) <= 0
+                ? Optional.empty()
+                : Optional.of(
+                        notPermitted(
+                                who()
+                                        + " may keep backups of "
+                                        + subject.path()
+                                        + " waiting for "
+                                        + DurationText.of(most.get())
+                                        + " at most, not "
+                                        + DurationText.of(limit),
+                                "ask for a shorter limit"));
+    }
+
     String who() {
         return "user " + Integer.toUnsignedString(caller.peer().uid());
     }

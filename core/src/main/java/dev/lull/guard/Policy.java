@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Which users and groups besides root may freeze which filesystems, and for how long. What may be frozen is said in mount
@@ -17,14 +18,17 @@ import java.util.Set;
  * pure.
  *
  * @param rootMax the most that root may ask for, of {@code within} and of {@code timeout}
- * @param rules in the order of the file
+ * @param rules who may freeze, in the order of the file
+ * @param participants who may register to be brought to rest, in the order of the file; there {@code max} is how long they
+ *     may keep a backup waiting for an answer
  */
-public record Policy(Duration rootMax, List<Rule> rules) {
+public record Policy(Duration rootMax, List<Rule> rules, List<Rule> participants) {
     /** Where there is no policy: root alone. */
-    public static final Policy ROOT_ALONE = new Policy(Timeouts.USUAL_MAX, List.of());
+    public static final Policy ROOT_ALONE = new Policy(Timeouts.USUAL_MAX, List.of(), List.of());
 
     public Policy {
         rules = List.copyOf(rules);
+        participants = List.copyOf(participants);
     }
 
     /**
@@ -83,14 +87,15 @@ public record Policy(Duration rootMax, List<Rule> rules) {
         }
     }
 
-    /** Whether anybody but root may hold leases. */
+    /** Whether anybody but root may hold leases, or register. */
     public boolean namesOthers() {
-        return !rules.isEmpty();
+        return !rules.isEmpty() || !participants.isEmpty();
     }
 
     /** Whether a rule is about them, wherever it is for. */
     boolean names(Caller caller) {
-        return rules.stream().anyMatch(rule -> isAbout(rule, caller));
+        return Stream.concat(rules.stream(), participants.stream())
+                .anyMatch(rule -> isAbout(rule, caller));
     }
 
     /**
@@ -100,6 +105,22 @@ public record Policy(Duration rootMax, List<Rule> rules) {
      * @return empty if no rule allows it
      */
     Optional<Duration> granted(Caller caller, DeviceNumber device, MountTree mounts) {
+        return longest(rules, caller, device, mounts);
+    }
+
+    /**
+     * How long somebody who is not root may keep a backup of a filesystem waiting, as a process that is to be brought to
+     * rest for it.
+     *
+     * @param mounts of the guard's own mount namespace
+     * @return empty if no rule allows it
+     */
+    Optional<Duration> participates(Caller caller, DeviceNumber device, MountTree mounts) {
+        return longest(participants, caller, device, mounts);
+    }
+
+    private static Optional<Duration> longest(
+            List<Rule> rules, Caller caller, DeviceNumber device, MountTree mounts) {
         return rules.stream()
                 .filter(rule -> isAbout(rule, caller) && rule.shows(device, mounts))
                 .map(Rule::max)

@@ -20,6 +20,7 @@ import java.util.OptionalInt;
  * root max 30m
  * allow alice /srv/db /srv/web max 2m
  * allow @backup /home/**
+ * participant shop /srv/shop max 5s
  * </pre>
  *
  * It is read by bytes, since names of files need not be text. Whatever comes in, the answer is a policy or a {@link
@@ -35,6 +36,7 @@ final class PolicyText {
     private final byte[] text;
     private final Accounts accounts;
     private final List<Policy.Rule> rules = new ArrayList<>();
+    private final List<Policy.Rule> participants = new ArrayList<>();
     private Optional<Duration> rootMax = Optional.empty();
     private int placesSoFar;
 
@@ -85,7 +87,7 @@ final class PolicyText {
                 start = i + 1;
             }
         }
-        return new Policy(rootMax.orElse(Timeouts.USUAL_MAX), rules);
+        return new Policy(rootMax.orElse(Timeouts.USUAL_MAX), rules, participants);
     }
 
     /** What stands between spaces and tabs, up to a {@code #} that begins a word. */
@@ -117,12 +119,13 @@ final class PolicyText {
         Word first = words.getFirst();
         switch (first.text()) {
             case "root" -> root(words, end);
-            case "allow" -> allow(words, end);
+            case "allow" -> rules.add(rule(words, end));
+            case "participant" -> participants.add(rule(words, end));
             default ->
                     throw first.wrong(
                             "'"
                                     + first.shown()
-                                    + "' is not a rule; a line begins with allow or root");
+                                    + "' is not a rule; a line begins with allow, participant or root");
         }
     }
 
@@ -138,10 +141,11 @@ final class PolicyText {
         rootMax = Optional.of(max(words, 2, end));
     }
 
-    /** {@code allow USER|@GROUP PATH… [max TIME]}. */
-    private void allow(List<Word> words, Word end) throws PolicyException {
+    /** {@code allow|participant USER|@GROUP PATH… [max TIME]}. */
+    private Policy.Rule rule(List<Word> words, Word end) throws PolicyException {
+        String verb = words.getFirst().text();
         if (words.size() < 2) {
-            throw end.wrong("allow needs a user, or a @group");
+            throw end.wrong(verb + " needs a user, or a @group");
         }
         Word who = words.get(1);
         boolean isGroup = who.text().startsWith("@");
@@ -156,17 +160,16 @@ final class PolicyText {
             }
         }
         if (places.isEmpty()) {
-            throw (at < words.size() ? words.get(at) : end).wrong("allow needs a mount point");
+            throw (at < words.size() ? words.get(at) : end).wrong(verb + " needs a mount point");
         }
         Duration max = at < words.size() ? max(words, at + 1, end) : Timeouts.USUAL_MAX;
-        rules.add(
-                new Policy.Rule(
-                        who.line(),
-                        who.shown(),
-                        isGroup ? OptionalInt.empty() : id,
-                        isGroup ? id : OptionalInt.empty(),
-                        places,
-                        max));
+        return new Policy.Rule(
+                who.line(),
+                who.shown(),
+                isGroup ? OptionalInt.empty() : id,
+                isGroup ? id : OptionalInt.empty(),
+                places,
+                max);
     }
 
     private OptionalInt id(Word who, boolean isGroup) throws PolicyException {

@@ -69,10 +69,10 @@ final class Preparation {
                                     lease.request());
             mailbox.post(new Note.Prepared(lease, members(lease, found), max));
         } catch (Permit.Refused e) {
-            close(directories);
+            Descriptor.closeAll(directories);
             mailbox.post(new Note.Unprepared(lease, e.failure()));
         } catch (KernelException e) {
-            close(directories);
+            Descriptor.closeAll(directories);
             mailbox.post(
                     new Note.Unprepared(
                             lease,
@@ -84,7 +84,7 @@ final class Preparation {
                                     Optional.empty(),
                                     Optional.empty())));
         } catch (RuntimeException e) {
-            close(directories);
+            Descriptor.closeAll(directories);
             mailbox.post(
                     new Note.Unprepared(
                             lease,
@@ -229,16 +229,5 @@ final class Preparation {
             }
         }
         return levels;
-    }
-
-    private static void close(List<Descriptor> descriptors) {
-        for (Descriptor descriptor : descriptors) {
-            try {
-                descriptor.close();
-            } catch (KernelException e) {
-                // close(2) frees the number whatever it answers.
-                continue;
-            }
-        }
     }
 }

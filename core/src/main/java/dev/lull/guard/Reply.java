@@ -1,5 +1,6 @@
 package dev.lull.guard;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -38,6 +39,7 @@ public sealed interface Reply {
      * @param upSince CLOCK_BOOTTIME nanoseconds
      * @param now CLOCK_BOOTTIME nanoseconds when this was said
      * @param leases those not ended
+     * @param participants processes that have registered to be brought to rest
      * @param warnings what an administrator should know, in words
      */
     record GuardStatus(
@@ -49,11 +51,56 @@ public sealed interface Reply {
             long upSince,
             long now,
             List<LeaseView> leases,
+            List<ParticipantView> participants,
             List<String> warnings)
             implements Reply {
         public GuardStatus {
             leases = List.copyOf(leases);
+            participants = List.copyOf(participants);
             warnings = List.copyOf(warnings);
+        }
+    }
+
+    /** A process has registered. @param participant its {@link ParticipantView#id} */
+    record Registered(int participant) implements Reply {}
+
+    /**
+     * What a registered process is to do, and to answer.
+     *
+     * @param order what
+     * @param longest of a rest: after so long, or when the connection closes, it is to go on without being told
+     */
+    record Ordered(Order order, Duration longest) implements Reply {
+        /** What can be asked. */
+        public enum Order {
+            REST("rest"),
+            RESUME("resume");
+
+            private final String word;
+
+            Order(String word) {
+                this.word = word;
+            }
+
+            public String word() {
+                return word;
+            }
+
+            static Order ofWord(String word) throws WireException {
+                for (Order order : values()) {
+                    if (order.word.equals(word)) {
+                        return order;
+                    }
+                }
+                throw new WireException("order is neither rest nor resume");
+            }
+        }
+    }
+
+    /** What those have said that were brought to rest, or were to go on. */
+    record Heard(List<ParticipantView> participants) implements Reply {
+        public Heard {
+            participants = List.copyOf(participants);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.lull.guard;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** What a client asks of the guard; see docs/protocol.md for the form on the socket. */
@@ -67,6 +68,7 @@ public sealed interface Request {
             case Wait wait -> Optional.of(wait.lease());
             case Thaw thaw -> thaw.lease();
             case Arm _, Status _, History _, Stop _ -> Optional.empty();
+            case Register _, Await _, Answer _, Rest _, Resume _ -> Optional.empty();
         };
     }
 
@@ -78,6 +80,82 @@ public sealed interface Request {
 
     /** Answered when the lease has ended. */
     record Wait(String lease) implements Request {}
+
+    /**
+     * Registers this connection's process to be brought to rest for snapshots of some filesystems, until it disconnects.
+     * One descriptor per path travels with it, in order.
+     *
+     * @param protocol the client's {@link Wire#PROTOCOL}
+     * @param name what to call it
+     * @param limit how long it may take for an answer
+     * @param paths the directories or files as the process names them, for display only
+     */
+    record Register(int protocol, String name, Duration limit, List<String> paths)
+            implements Request {
+        public Register {
+            paths = List.copyOf(paths);
+        }
+    }
+
+    /** Answered when something is asked of the process that has registered on this connection. */
+    record Await() implements Request {}
+
+    /**
+     * What came of the last that was asked.
+     *
+     * @param outcome what came of it
+     * @param message for a person: why, if it could not be done
+     * @param evidence of a rest, for the manifest, by name: a log position, for example
+     */
+    record Answer(Outcome outcome, String message, Map<String, String> evidence)
+            implements Request {
+        public Answer {
+            evidence = Map.copyOf(evidence);
+        }
+
+        /** What came of an order. */
+        public enum Outcome {
+            DONE("done"),
+            FAILED("failed"),
+            /** It is to go on, and has done so before. */
+            NOT_AT_REST("not at rest");
+
+            private final String word;
+
+            Outcome(String word) {
+                this.word = word;
+            }
+
+            public String word() {
+                return word;
+            }
+
+            static Outcome ofWord(String word) throws WireException {
+                for (Outcome outcome : values()) {
+                    if (outcome.word.equals(word)) {
+                        return outcome;
+                    }
+                }
+                throw new WireException("outcome is none of done, failed and not at rest");
+            }
+        }
+    }
+
+    /**
+     * Brings registered processes to rest. Answered when each has said something, or is late. They go on when they are
+     * told to, when this connection closes, or when the time is over.
+     *
+     * @param participants by {@link ParticipantView#id}
+     * @param longest how long they may be kept at rest once all are
+     */
+    record Rest(List<Integer> participants, Duration longest) implements Request {
+        public Rest {
+            participants = List.copyOf(participants);
+        }
+    }
+
+    /** Lets those go on that this connection has brought to rest. Answered when each has said something, or is late. */
+    record Resume() implements Request {}
 
     /** Asks the guard to end once it has no lease; with {@code now}, all leases are revoked first. */
     record Stop(boolean now) implements Request {}

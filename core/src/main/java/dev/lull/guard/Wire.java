@@ -5,8 +5,10 @@ import java.io.ByteArrayOutputStream;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.ObjectWriteContext;
 
@@ -35,6 +37,12 @@ public final class Wire {
 
     private static final int MAX_ID = 64;
     private static final int MAX_PROGRAM = 256;
+
+    /** What a registered process may say: its name, a message or a value of evidence, and how many of those. */
+    private static final int MAX_NAME = 64;
+
+    private static final int MAX_SAYING = 1024;
+    private static final int MAX_EVIDENCE = 16;
 
     /** PATH_MAX of linux/limits.h. */
     private static final int MAX_PATH = 4096;
@@ -99,6 +107,23 @@ public final class Wire {
             case PREFIX + "History" ->
                     new Request.History((int) in.number("limit", 1, MAX_HISTORY));
             case PREFIX + "Wait" -> new Request.Wait(lease(in));
+            case PREFIX + "Register" ->
+                    new Request.Register(
+                            in.number("protocol"),
+                            bounded("name", in.text("name"), MAX_NAME),
+                            Duration.ofMillis(in.number("limitMillis", 1, MAX_MILLIS)),
+                            paths(in));
+            case PREFIX + "Await" -> new Request.Await();
+            case PREFIX + "Answer" ->
+                    new Request.Answer(
+                            Request.Answer.Outcome.ofWord(in.text("outcome")),
+                            atMost("message", in.optionalText("message").orElse(""), MAX_SAYING),
+                            evidence(in));
+            case PREFIX + "Rest" ->
+                    new Request.Rest(
+                            participants(in),
+                            Duration.ofMillis(in.number("longestMillis", 1, MAX_MILLIS)));
+            case PREFIX + "Resume" -> new Request.Resume();
             case PREFIX + "Stop" -> new Request.Stop(in.flagOrFalse("now"));
             default -> throw new WireException("no such method: " + method);
         };
@@ -129,7 +154,13 @@ public final class Wire {
                     Request.Wait _ ->
                     new Reply.Ended(leaseViews(in));
             case Request.Status _ -> guardStatus(in);
-            case Request.Stop _ -> new Reply.Done();
+            case Request.Stop _, Request.Answer _ -> new Reply.Done();
+            case Request.Register _ -> new Reply.Registered(in.number("participant"));
+            case Request.Await _ ->
+                    new Reply.Ordered(
+                            Reply.Ordered.Order.ofWord(in.text("order")),
+                            Duration.ofMillis(in.number("longestMillis", 0, MAX_MILLIS)));
+            case Request.Rest _, Request.Resume _ -> new Reply.Heard(participantViews(in));
         };
     }
 
@@ -203,6 +234,11 @@ public final class Wire {
             case Request.Status _ -> "Status";
             case Request.History _ -> "History";
             case Request.Wait _ -> "Wait";
+            case Request.Register _ -> "Register";
+            case Request.Await _ -> "Await";
+            case Request.Answer _ -> "Answer";
+            case Request.Rest _ -> "Rest";
+            case Request.Resume _ -> "Resume";
             case Request.Stop _ -> "Stop";
         };
     }
@@ -234,8 +270,25 @@ public final class Wire {
             }
             case Request.History history -> json.writeNumberProperty("limit", history.limit());
             case Request.Wait wait -> json.writeStringProperty("lease", wait.lease());
+            case Request.Register register -> {
+                json.writeNumberProperty("protocol", register.protocol());
+                json.writeStringProperty("name", register.name());
+                json.writeNumberProperty("limitMillis", register.limit().toMillis());
+                write(json, "paths", register.paths());
+            }
+            case Request.Answer answer -> {
+                json.writeStringProperty("outcome", answer.outcome().word());
+                json.writeStringProperty("message", answer.message());
+                write(json, "evidence", answer.evidence());
+            }
+            case Request.Rest rest -> {
+                json.writeArrayPropertyStart("participants");
+                rest.participants().forEach(json::writeNumber);
+                json.writeEndArray();
+                json.writeNumberProperty("longestMillis", rest.longest().toMillis());
+            }
             case Request.Stop stop -> json.writeBooleanProperty("now", stop.now());
-            case Request.Status _ -> {}
+            case Request.Status _, Request.Await _, Request.Resume _ -> {}
         }
     }
 
@@ -267,6 +320,7 @@ public final class Wire {
                 json.writeNumberProperty("upSince", status.upSince());
                 json.writeNumberProperty("now", status.now());
                 writeLeases(json, status.leases());
+                writeParticipants(json, status.participants());
                 write(json, "warnings", status.warnings());
             }
             case Reply.Failure failure -> {
@@ -279,6 +333,13 @@ public final class Wire {
                     write(json, failure.lease().get());
                 }
             }
+            case Reply.Registered registered ->
+                    json.writeNumberProperty("participant", registered.participant());
+            case Reply.Ordered ordered -> {
+                json.writeStringProperty("order", ordered.order().word());
+                json.writeNumberProperty("longestMillis", ordered.longest().toMillis());
+            }
+            case Reply.Heard heard -> writeParticipants(json, heard.participants());
             case Reply.Done _ -> {}
         }
         json.writeEndObject();
@@ -305,6 +366,36 @@ public final class Wire {
             write(json, lease);
         }
         json.writeEndArray();
+    }
+
+    private static void writeParticipants(JsonGenerator json, List<ParticipantView> participants) {
+        json.writeArrayPropertyStart("participants");
+        for (ParticipantView participant : participants) {
+            write(json, participant);
+        }
+        json.writeEndArray();
+    }
+
+    /** A registered process alone, as an object with the members of {@link ParticipantView}. */
+    public static void write(JsonGenerator json, ParticipantView participant) {
+        json.writeStartObject();
+        json.writeNumberProperty("id", participant.id());
+        json.writeStringProperty("name", participant.name());
+        json.writeNumberProperty("pid", participant.pid());
+        json.writeNumberProperty("uid", participant.uid());
+        json.writeNumberProperty("limitMillis", participant.limitMillis());
+        write(json, "paths", participant.paths());
+        write(json, "devices", participant.devices());
+        json.writeStringProperty("state", participant.state().word());
+        json.writeStringProperty("message", participant.message());
+        write(json, "evidence", participant.evidence());
+        json.writeEndObject();
+    }
+
+    private static void write(JsonGenerator json, String name, Map<String, String> values) {
+        json.writeObjectPropertyStart(name);
+        values.forEach(json::writeStringProperty);
+        json.writeEndObject();
     }
 
     private static void writeTimeout(JsonGenerator json, Optional<Duration> timeout) {
@@ -372,6 +463,25 @@ public final class Wire {
                 : Optional.empty();
     }
 
+    private static Map<String, String> evidence(JsonObject in) throws WireException {
+        Map<String, String> evidence = in.textsByName("evidence");
+        if (evidence.size() > MAX_EVIDENCE) {
+            throw new WireException("evidence has more than " + MAX_EVIDENCE + " members");
+        }
+        for (String value : evidence.values()) {
+            atMost("evidence", value, MAX_SAYING);
+        }
+        return evidence;
+    }
+
+    private static List<Integer> participants(JsonObject in) throws WireException {
+        List<Integer> ids = in.numbers("participants", 1, Integer.MAX_VALUE);
+        if (ids.isEmpty() || Set.copyOf(ids).size() != ids.size()) {
+            throw new WireException("participants names none, or one twice");
+        }
+        return ids;
+    }
+
     private static String lease(JsonObject in) throws WireException {
         String lease = bounded("lease", in.text("lease"), MAX_ID);
         for (int i = 0; i < lease.length(); i++) {
@@ -389,6 +499,10 @@ public final class Wire {
                     name + " has " + value.length() + " characters, not from 1 to " + most);
         }
         return value;
+    }
+
+    private static String atMost(String name, String value, int most) throws WireException {
+        return value.isEmpty() ? value : bounded(name, value, most);
     }
 
     private static Reply failure(String error, JsonObject in) throws WireException {
@@ -413,7 +527,28 @@ public final class Wire {
                 in.longNumber("upSince"),
                 in.longNumber("now"),
                 leaseViews(in),
+                // A guard of an earlier build knows of none.
+                in.has("participants") ? participantViews(in) : List.of(),
                 in.texts("warnings"));
+    }
+
+    private static List<ParticipantView> participantViews(JsonObject in) throws WireException {
+        List<ParticipantView> views = new ArrayList<>();
+        for (JsonObject one : in.objects("participants")) {
+            views.add(
+                    new ParticipantView(
+                            one.number("id"),
+                            one.text("name"),
+                            one.number("pid"),
+                            one.number("uid"),
+                            one.longNumber("limitMillis"),
+                            one.texts("paths"),
+                            one.texts("devices"),
+                            ParticipantState.ofWord(one.text("state")),
+                            one.text("message"),
+                            one.textsByName("evidence")));
+        }
+        return views;
     }
 
     private static Optional<Integer> pid(JsonObject in, String name) throws WireException {

@@ -45,6 +45,17 @@ public final class Descriptor implements AutoCloseable {
         return !closed.get();
     }
 
+    /** Closes all of them that can be closed: close(2) frees the number whatever it answers. */
+    public static void closeAll(Iterable<Descriptor> descriptors) {
+        for (Descriptor descriptor : descriptors) {
+            try {
+                descriptor.close();
+            } catch (KernelException e) {
+                continue;
+            }
+        }
+    }
+
     @Override
     public void close() throws KernelException {
         if (closed.compareAndSet(false, true)) {

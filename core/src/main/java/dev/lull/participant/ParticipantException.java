@@ -26,7 +26,7 @@ public class ParticipantException extends IOException {
 
     /** As above, caused by something that failed. */
     public ParticipantException(
-            String participant, String operation, IOException cause, String hint) {
+            String participant, String operation, Exception cause, String hint) {
         super(operation + " " + participant + ": " + cause.getMessage(), cause);
         this.hint = hint;
     }

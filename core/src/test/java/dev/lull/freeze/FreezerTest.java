@@ -74,6 +74,7 @@ class FreezerTest {
                 0,
                 0,
                 List.of(lease(state)),
+                List.of(),
                 List.of());
     }
 

@@ -3,6 +3,8 @@ package dev.lull.guard;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Places where hostile bytes come in, each as the fuzzer wants it: whatever the bytes are, the method returns. {@link
@@ -91,7 +93,9 @@ final class Fuzz {
             try {
                 Policy policy = PolicyText.parse(bytes, NOBODY);
                 require(!policy.rootMax().isNegative(), "a negative limit");
-                for (Policy.Rule rule : policy.rules()) {
+                List<Policy.Rule> all = new ArrayList<>(policy.rules());
+                all.addAll(policy.participants());
+                for (Policy.Rule rule : all) {
                     require(rule.user().isPresent() != rule.group().isPresent(), "about nobody");
                     require(rule.user().orElse(1) != 0, "about root");
                     require(!rule.places().isEmpty(), "nowhere");

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
@@ -74,6 +75,19 @@ class WireTest {
                                     OptionalLong.empty(),
                                     Optional.empty())));
 
+    private static final ParticipantView SHOP =
+            new ParticipantView(
+                    3,
+                    "shop",
+                    4711,
+                    1000,
+                    5_000,
+                    List.of("/srv/shop"),
+                    List.of("7:3"),
+                    ParticipantState.FAILED,
+                    "the disk\n is full",
+                    Map.of("lsn", "0/1"));
+
     static final List<Request> REQUESTS =
             List.of(
                     new Request.Arm(
@@ -105,6 +119,18 @@ class WireTest {
                     new Request.History(20),
                     new Request.Wait("k3x9p2aa"),
                     new Request.Abandon("k3x9p2aa"),
+                    new Request.Register(
+                            Wire.PROTOCOL,
+                            "shop",
+                            Duration.ofSeconds(5),
+                            List.of("/srv/shop", "/var/lib/shop")),
+                    new Request.Await(),
+                    new Request.Answer(
+                            Request.Answer.Outcome.FAILED, "the disk\n is full", Map.of()),
+                    new Request.Answer(
+                            Request.Answer.Outcome.DONE, "", Map.of("lsn", "0/1", "empty", "")),
+                    new Request.Rest(List.of(1, 3), Duration.ofSeconds(40)),
+                    new Request.Resume(),
                     new Request.Stop(true),
                     new Request.Stop(false));
 
@@ -138,7 +164,23 @@ class WireTest {
                                     1,
                                     2,
                                     List.of(BARE, FULL),
+                                    List.of(SHOP),
                                     List.of("in the caller's cgroup"))),
+                    new Answered(
+                            new Request.Register(
+                                    1, "shop", Duration.ofSeconds(5), List.of("/srv/shop")),
+                            new Reply.Registered(3)),
+                    new Answered(
+                            new Request.Await(),
+                            new Reply.Ordered(Reply.Ordered.Order.REST, Duration.ofSeconds(40))),
+                    new Answered(
+                            new Request.Answer(
+                                    Request.Answer.Outcome.DONE, "", Map.of("lsn", "0/1")),
+                            new Reply.Done()),
+                    new Answered(
+                            new Request.Rest(List.of(3), Duration.ofSeconds(40)),
+                            new Reply.Heard(List.of(SHOP))),
+                    new Answered(new Request.Resume(), new Reply.Heard(List.of())),
                     new Answered(new Request.Stop(false), new Reply.Done()),
                     new Answered(
                             new Request.Freeze("a1"),
@@ -217,6 +259,14 @@ class WireTest {
                 "{\"method\": \"dev.lull.Guard.Thaw\", \"parameters\": {\"lease\": \"a\", \"all\": true}}",
                 "{\"method\": \"dev.lull.Guard.History\", \"parameters\": {\"limit\": 0}}",
                 "{\"method\": \"dev.lull.Guard.Arm\", \"parameters\": {\"paths\": []}}",
+                "{\"method\": \"dev.lull.Guard.Register\", \"parameters\": {\"protocol\": 1, \"name\": \"\","
+                        + " \"limitMillis\": 1, \"paths\": [\"/\"]}}",
+                "{\"method\": \"dev.lull.Guard.Answer\", \"parameters\": {\"outcome\": \"perhaps\"}}",
+                "{\"method\": \"dev.lull.Guard.Answer\", \"parameters\": {\"outcome\": \"done\","
+                        + " \"evidence\": {\"a\": 1}}}",
+                "{\"method\": \"dev.lull.Guard.Rest\", \"parameters\": {\"participants\": [], \"longestMillis\": 1}}",
+                "{\"method\": \"dev.lull.Guard.Rest\", \"parameters\": {\"participants\": [1, 1],"
+                        + " \"longestMillis\": 1}}",
                 "{'method': 'dev.lull.Guard.Status'}",
                 "{\"method\": \"dev.lull.Guard.Status\", \"parameters\": {\"x\": NaN}}",
                 "{\"method\": \"dev.lull.Guard.Status\", /* no */ \"parameters\": {}}",

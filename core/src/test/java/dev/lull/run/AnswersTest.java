@@ -70,6 +70,7 @@ class AnswersTest {
                                     0,
                                     0,
                                     List.of(),
+                                    List.of(),
                                     List.of());
                     case Request.Arm _ -> new Reply.Armed(lease("armed"));
                     case Request.Freeze _ ->

@@ -235,6 +235,7 @@ final class GuardHost implements AutoCloseable {
                     0,
                     0,
                     List.of(),
+                    List.of(),
                     List.of(String.valueOf(e)));
         }
     }
