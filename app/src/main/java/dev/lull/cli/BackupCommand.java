@@ -118,12 +118,14 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
         if (words != null) {
             return ToolRun.status(() -> runTool(words));
         }
-        Backup backup = backup(host());
+        Host host = host();
+        Backup backup = backup(host);
         AtomicLong progress = new AtomicLong();
         Plan plan = backup.archive(target(), compression(), !noVerify, progress::set);
         ExitCode code = ExitCode.DONE;
         try {
             PlanRun.run(plan, progress, System.err, output.quiet || output.json);
+            snapshots.retain(host);
         } catch (PlanException.CleanUpIncomplete e) {
             code = Complaint.of(e).tell(System.err);
         }
@@ -193,17 +195,23 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
                 host,
                 snapshots.order(paths),
                 snapshots.participants(host.kernel()),
-                new Backup.Options(keepSnapshot, verifyFilesystem, Backup.MOUNTS));
+                new Backup.Options(
+                        keepSnapshot || snapshots.keeps(), verifyFilesystem, Backup.MOUNTS));
     }
 
     private int runTool(List<String> words)
             throws CommandException, PlanException, FreezeException, IOException {
         requireNoArchive();
         ToolRun run = ToolRun.of(words);
-        Backup backup = backup(host());
+        Host host = host();
+        Backup backup = backup(host);
         Plan plan = backup.tool(run::run);
         PlanRun.run(plan, new AtomicLong(), System.err, output.quiet || output.json);
-        return backup.toolStatus().orElseThrow();
+        int status = backup.toolStatus().orElseThrow();
+        if (status == 0) {
+            snapshots.retain(host);
+        }
+        return status;
     }
 
     private void requireNoArchive() throws CommandException {

@@ -208,6 +208,12 @@ final class PlanFile {
         if (paths.isEmpty()) {
             problem(node.getStartMark(), "plan " + name + " has no " + PATHS);
         }
+        boolean keeps =
+                words.stream()
+                        .anyMatch(w -> w.equals("--keep-snapshot") || w.startsWith("--keep-last="));
+        if (keeps && !marks.containsKey("--label")) {
+            words.add("--label=" + name);
+        }
         words.addAll(paths);
         if (!command.isEmpty()) {
             words.add("--");

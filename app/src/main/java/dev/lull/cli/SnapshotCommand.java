@@ -83,6 +83,7 @@ final class SnapshotCommand implements Callable<Integer> {
             ExitCode code = ExitCode.DONE;
             try {
                 PlanRun.run(plan, new AtomicLong(), System.err, output.quiet || output.json);
+                options.retain(host);
             } catch (PlanException.CleanUpIncomplete e) {
                 code = Complaint.of(e).tell(System.err);
             }
@@ -130,14 +131,16 @@ final class SnapshotCommand implements Callable<Integer> {
                 return;
             }
             System.out.printf(
-                    "%-10s  %-19s  %-12s  %-8s  %s%n", "ID", "TAKEN", "STATE", "PROVIDER", "OF");
+                    "%-10s  %-19s  %-12s  %-8s  %-12s  %s%n",
+                    "ID", "TAKEN", "STATE", "PROVIDER", "LABEL", "OF");
             for (SnapshotRecord one : records) {
                 System.out.printf(
-                        "%-10s  %-19s  %-12s  %-8s  %s%n",
+                        "%-10s  %-19s  %-12s  %-8s  %-12s  %s%n",
                         one.id().text(),
                         TIME.format(one.created()),
                         one.state().word(),
                         Plain.text(one.provider()),
+                        Plain.text(one.label().orElse("-")),
                         Plain.text(one.mountPoint().toString()));
             }
         }
@@ -155,6 +158,8 @@ final class SnapshotCommand implements Callable<Integer> {
                             json.writeStringProperty("provider", one.provider());
                             json.writeStringProperty("mountPoint", one.mountPoint().toString());
                             json.writeStringProperty("type", one.type());
+                            one.label()
+                                    .ifPresent(label -> json.writeStringProperty("label", label));
                             one.uuid().ifPresent(uuid -> json.writeStringProperty("uuid", uuid));
                             one.note().ifPresent(note -> json.writeStringProperty("note", note));
                             json.writeEndObject();

@@ -11,7 +11,11 @@ import dev.lull.participant.ParticipantText;
 import dev.lull.participant.SettingException;
 import dev.lull.participant.hook.Hooks;
 import dev.lull.participant.process.RegisteredProcesses;
+import dev.lull.plan.Host;
+import dev.lull.plan.PlanException;
+import dev.lull.plan.Retention;
 import dev.lull.plan.SnapshotOrder;
+import dev.lull.snapshot.SnapshotException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -101,7 +105,50 @@ final class SnapshotOptions {
             description = "keep the snapshots, marked inconsistent, if the freeze was not held")
     private boolean keepInconsistent;
 
+    @Option(
+            names = "--label",
+            paramLabel = "NAME",
+            description = "what kept snapshots belong to (of a plan: its name)")
+    private @Nullable String label;
+
+    @Option(
+            names = "--keep-last",
+            paramLabel = "N",
+            description =
+                    "keep the snapshots, and of each filesystem the last N good ones with this label; older ones are deleted")
+    private @Nullable Integer keepLast;
+
+    boolean keeps() {
+        return keepLast != null;
+    }
+
+    /** Deletes what is too many by now, if it was said how many are kept. */
+    void retain(Host host)
+            throws CommandException, PlanException.CleanUpIncomplete, SnapshotException {
+        Optional<Retention> retention = retention();
+        if (retention.isPresent()) {
+            retention.get().apply(host);
+        }
+    }
+
+    private Optional<Retention> retention() throws CommandException {
+        if (keepLast == null) {
+            return Optional.empty();
+        }
+        if (keepLast < 1) {
+            throw CommandException.usage(
+                    "--keep-last " + keepLast + " is less than one", "leave it out to keep none");
+        }
+        if (label == null) {
+            throw CommandException.usage(
+                    "--keep-last without --label",
+                    "name what they belong to: only snapshots with the same label are deleted");
+        }
+        return Optional.of(new Retention(label, keepLast));
+    }
+
     SnapshotOrder order(List<Path> paths) throws CommandException {
+        retention();
         return new SnapshotOrder(
                 paths,
                 Timeouts.of(
@@ -110,6 +157,7 @@ final class SnapshotOptions {
                 freezeOptions(),
                 Optional.ofNullable(script == null || provider != null ? provider : "command"),
                 oneFileSystem,
+                Optional.ofNullable(label),
                 keepInconsistent);
     }
 

@@ -61,7 +61,11 @@ public sealed interface Reply {
         }
     }
 
-    /** A process has registered. @param participant its {@link ParticipantView#id} */
+    /**
+     * A process has registered.
+     *
+     * @param participant its {@link ParticipantView#id}
+     */
     record Registered(int participant) implements Reply {}
 
     /**

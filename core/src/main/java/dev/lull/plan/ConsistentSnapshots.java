@@ -262,7 +262,7 @@ public final class ConsistentSnapshots {
         SnapshotId id = SnapshotId.random();
         journal().add(new Leftover.Unfinished(id));
         return provider.prepare(
-                new SnapshotRequest(id, origin, timeout(), order.oneFilesystem()),
+                new SnapshotRequest(id, origin, timeout(), order.oneFilesystem(), order.label()),
                 host.records()::write);
     }
 

@@ -15,6 +15,7 @@ import java.util.Set;
  * @param options of the freeze
  * @param provider the provider's name; empty takes the first that fits
  * @param oneFilesystem whether mounts and subvolumes nested in a filesystem are left out, and are no reason to refuse
+ * @param label what the snapshots belong to, see {@link Retention}
  * @param keepInconsistent whether snapshots are kept, and marked, when the lease was not held
  */
 public record SnapshotOrder(
@@ -23,6 +24,7 @@ public record SnapshotOrder(
         Set<FreezeOption> options,
         Optional<String> provider,
         boolean oneFilesystem,
+        Optional<String> label,
         boolean keepInconsistent) {
     public SnapshotOrder {
         paths = List.copyOf(paths);
@@ -30,5 +32,16 @@ public record SnapshotOrder(
         if (timeouts.timeout().isEmpty()) {
             throw new IllegalArgumentException("a snapshot needs a timeout");
         }
+    }
+
+    /** One without a label. */
+    public SnapshotOrder(
+            List<Path> paths,
+            Timeouts timeouts,
+            Set<FreezeOption> options,
+            Optional<String> provider,
+            boolean oneFilesystem,
+            boolean keepInconsistent) {
+        this(paths, timeouts, options, provider, oneFilesystem, Optional.empty(), keepInconsistent);
     }
 }

@@ -61,6 +61,9 @@ final class RecordJson {
             if (snapshot.note().isPresent()) {
                 json.writeStringProperty("note", snapshot.note().get());
             }
+            if (snapshot.label().isPresent()) {
+                json.writeStringProperty("label", snapshot.label().get());
+            }
             json.writeEndObject();
         }
         return (text + "\n").getBytes(StandardCharsets.UTF_8);
@@ -121,7 +124,8 @@ final class RecordJson {
                 Optional.ofNullable(texts.get("uuid")),
                 names,
                 leftOut,
-                Optional.ofNullable(texts.get("note")));
+                Optional.ofNullable(texts.get("note")),
+                Optional.ofNullable(texts.get("label")));
     }
 
     private static void readNames(JsonParser json, JsonToken value, Map<String, String> names) {

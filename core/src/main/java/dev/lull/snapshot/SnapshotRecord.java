@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param names what the provider needs to find it again: file, directory or the script's state
  * @param leftOut paths relative to the mount point that the snapshot lacks: nested subvolumes
  * @param note why it is inconsistent, or what else a person should know
+ * @param label see {@link SnapshotRequest#label}
  */
 public record SnapshotRecord(
         SnapshotId id,
@@ -33,7 +34,8 @@ public record SnapshotRecord(
         Optional<String> uuid,
         Map<String, String> names,
         List<Path> leftOut,
-        Optional<String> note) {
+        Optional<String> note,
+        Optional<String> label) {
 
     public SnapshotRecord {
         names = Map.copyOf(names);
@@ -59,7 +61,8 @@ public record SnapshotRecord(
                 origin.uuid(),
                 names,
                 leftOut,
-                Optional.empty());
+                Optional.empty(),
+                request.label());
     }
 
     /**
@@ -89,7 +92,8 @@ public record SnapshotRecord(
                 uuid,
                 names,
                 leftOut,
-                note);
+                note,
+                label);
     }
 
     /** The same snapshot with a note. */
@@ -105,7 +109,8 @@ public record SnapshotRecord(
                 uuid,
                 names,
                 leftOut,
-                Optional.of(newNote));
+                Optional.of(newNote),
+                label);
     }
 
     /** The same snapshot under names that its provider learnt later. */
@@ -121,6 +126,13 @@ public record SnapshotRecord(
                 uuid,
                 newNames,
                 leftOut,
-                note);
+                note,
+                label);
+    }
+
+    /** Whether both are of one filesystem: by its UUID, or where none is known, by where it is mounted. */
+    public boolean sameOrigin(SnapshotRecord other) {
+        boolean known = uuid.isPresent() || other.uuid.isPresent();
+        return known ? uuid.equals(other.uuid) : mountPoint.equals(other.mountPoint);
     }
 }

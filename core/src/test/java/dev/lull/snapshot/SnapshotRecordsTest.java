@@ -43,7 +43,8 @@ class SnapshotRecordsTest {
                 Optional.of("0a1b2c3d-0000-0000-0000-000000000000"),
                 Map.of("file", "/srv/.lull/x.img", "odd", "ä \t\u0000"),
                 List.of(Path.of("nested/a b")),
-                Optional.empty());
+                Optional.empty(),
+                Optional.of("nightly"));
     }
 
     @Test

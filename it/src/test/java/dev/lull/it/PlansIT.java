@@ -10,6 +10,7 @@ import dev.lull.it.harness.TestNamespace;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -86,5 +87,54 @@ class PlansIT {
                                 .errText())
                 .contains(FILE + ":4:14")
                 .contains("hint: lull config check " + FILE);
+    }
+
+    @Test
+    void onlyTheLastSnapshotsOfAPlanAreKept() throws Exception {
+        Files.writeString(
+                FILE,
+                """
+                plans:
+                  hourly:
+                    paths: %s
+                    command: ['true']
+                    keep-last: 2
+                """
+                        .formatted(origin.mountPoint()));
+        String others =
+                LullProcess.run("snapshot", "take", origin.mountPoint().toString())
+                        .expect(0)
+                        .onlyLine();
+        for (int run = 0; run < 4; run++) {
+            LullProcess.run("backup", "--config", FILE.toString(), "hourly").expect(0);
+        }
+
+        String listed = LullProcess.run("snapshot", "list").expect(0).outText();
+        assertThat(listed.lines().filter(line -> line.contains("hourly")).count()).isEqualTo(2);
+        assertThat(listed).contains(others);
+
+        LullProcess.run("snapshot", "list", "--json")
+                .expect(0)
+                .outText()
+                .lines()
+                .forEach(PlansIT::deleteAll);
+        assertThat(
+                        LullProcess.run(
+                                        "backup",
+                                        origin.mountPoint().toString(),
+                                        "--keep-last",
+                                        "2",
+                                        "--",
+                                        "true")
+                                .expect(125)
+                                .errText())
+                .contains("--keep-last without --label");
+    }
+
+    private static void deleteAll(String json) {
+        var ids = Pattern.compile("\"id\" ?: ?\"([^\"]+)\"").matcher(json);
+        while (ids.find()) {
+            LullProcess.run("snapshot", "delete", ids.group(1)).expect(0);
+        }
     }
 }

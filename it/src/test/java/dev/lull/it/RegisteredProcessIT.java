@@ -18,7 +18,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -144,8 +143,7 @@ class RegisteredProcessIT {
     void itGoesOnWhenTheGuardIsKilledAndTheBackupIsNotGood() throws Exception {
         try (LullProcess backup = backupThatRests()) {
             Program.run("kill", "-KILL", Long.toString(GuardProbe.pids().guard()));
-            // The example leaves with its guard.
-            assertThat(shop.waitFor(20, TimeUnit.SECONDS)).isTrue();
+            awaitWriting();
             assertThat(backup.finish().status()).isNotZero();
         }
         assertNothingKept();

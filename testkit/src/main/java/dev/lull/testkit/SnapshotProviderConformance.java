@@ -325,7 +325,8 @@ public abstract class SnapshotProviderConformance {
                         ours.uuid(),
                         ours.names(),
                         ours.leftOut(),
-                        ours.note());
+                        ours.note(),
+                        ours.label());
         assertThatThrownBy(() -> provider().open(others)).isInstanceOf(SnapshotException.class);
         snapshot.delete();
     }
