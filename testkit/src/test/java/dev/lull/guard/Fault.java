@@ -1,6 +1,10 @@
 package dev.lull.guard;
 
 import dev.lull.guard.GuardHost.Role;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
 
 /**
  * What goes wrong in a {@link GuardLife}, and where.
@@ -26,8 +30,27 @@ record Fault(Point point, Moment moment, Blow blow) {
         AFTER
     }
 
-    /** What happens. Who is killed is so with {@code kill -9}, who is stopped with {@code kill -STOP}. */
-    enum Blow {
+    /** What happens. */
+    sealed interface Blow {
+        /** Everything that can happen to a call, and each signal to each process and to any two. */
+        static List<Blow> all() {
+            List<Blow> all = new ArrayList<>(List.of(Trouble.values()));
+            for (Signal signal : Signal.values()) {
+                for (Role role : Role.values()) {
+                    all.add(new Struck(signal, EnumSet.of(role)));
+                }
+                for (Role role : Role.values()) {
+                    EnumSet.range(role, Role.HOLDER).stream()
+                            .filter(other -> other != role)
+                            .forEach(other -> all.add(new Struck(signal, EnumSet.of(role, other))));
+                }
+            }
+            return List.copyOf(all);
+        }
+    }
+
+    /** What happens to the call, or to the connection; everybody lives. */
+    enum Trouble implements Blow {
         /** The call fails with EIO. */
         FAIL,
         /** The call does not return until all is over. */
@@ -36,35 +59,30 @@ record Fault(Point point, Moment moment, Blow blow) {
         LATE,
         /** The call is later than the deadline. */
         TOO_LATE,
-        KILL_ITSELF,
-        KILL_GUARD,
-        KILL_SENTRY,
-        KILL_HOLDER,
-        KILL_GUARD_AND_CANARY,
-        KILL_SENTRY_AND_CANARY,
-        KILL_GUARD_AND_SENTRY,
-        KILL_GUARD_AND_HOLDER,
-        STOP_GUARD,
-        STOP_SENTRY,
-        STOP_HOLDER,
         /** The connection between client and guard is closed. */
-        HANG_UP;
+        HANG_UP
+    }
 
-        /** Whether it touches nobody but the client. */
-        boolean hitsHolderOnly() {
-            return this == KILL_HOLDER || this == STOP_HOLDER || this == HANG_UP;
+    /** Processes are killed with {@code kill -9}, or stopped until all is over. */
+    record Struck(Signal signal, Set<Role> victims) implements Blow {
+        @Override
+        public String toString() {
+            return signal + " of " + victims;
         }
+    }
+
+    /** What the victims are sent. */
+    enum Signal {
+        KILL,
+        STOP
     }
 
     /** Whether a lease that has nothing to do with it must not notice. */
     boolean isOfTheHolderOnly() {
-        return blow.hitsHolderOnly() || (point.role() == Role.HOLDER && hitsCaller());
-    }
-
-    private boolean hitsCaller() {
         return switch (blow) {
-            case FAIL, HANG, LATE, TOO_LATE, KILL_ITSELF -> true;
-            default -> false;
+            case Trouble.HANG_UP -> true;
+            case Trouble _ -> point.role() == Role.HOLDER;
+            case Struck(Signal _, Set<Role> victims) -> victims.equals(Set.of(Role.HOLDER));
         };
     }
 
