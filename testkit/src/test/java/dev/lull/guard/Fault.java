@@ -1,8 +1,8 @@
 package dev.lull.guard;
 
 import dev.lull.guard.GuardHost.Role;
+import dev.lull.testkit.Strike;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 
@@ -32,19 +32,10 @@ record Fault(Point point, Moment moment, Blow blow) {
 
     /** What happens. */
     sealed interface Blow {
-        /** Everything that can happen to a call, and each signal to each process and to any two. */
+        /** Everything that can happen to a call, and everything that can happen to one or two processes. */
         static List<Blow> all() {
             List<Blow> all = new ArrayList<>(List.of(Trouble.values()));
-            for (Signal signal : Signal.values()) {
-                for (Role role : Role.values()) {
-                    all.add(new Struck(signal, EnumSet.of(role)));
-                }
-                for (Role role : Role.values()) {
-                    EnumSet.range(role, Role.HOLDER).stream()
-                            .filter(other -> other != role)
-                            .forEach(other -> all.add(new Struck(signal, EnumSet.of(role, other))));
-                }
-            }
+            Strike.atOneOrTwo(Role.class).forEach(strike -> all.add(new Struck(strike)));
             return List.copyOf(all);
         }
     }
@@ -63,18 +54,12 @@ record Fault(Point point, Moment moment, Blow blow) {
         HANG_UP
     }
 
-    /** Processes are killed with {@code kill -9}, or stopped until all is over. */
-    record Struck(Signal signal, Set<Role> victims) implements Blow {
+    /** Processes are killed, or stopped until all is over. */
+    record Struck(Strike<Role> strike) implements Blow {
         @Override
         public String toString() {
-            return signal + " of " + victims;
+            return strike.toString();
         }
-    }
-
-    /** What the victims are sent. */
-    enum Signal {
-        KILL,
-        STOP
     }
 
     /** Whether a lease that has nothing to do with it must not notice. */
@@ -82,7 +67,7 @@ record Fault(Point point, Moment moment, Blow blow) {
         return switch (blow) {
             case Trouble.HANG_UP -> true;
             case Trouble _ -> point.role() == Role.HOLDER;
-            case Struck(Signal _, Set<Role> victims) -> victims.equals(Set.of(Role.HOLDER));
+            case Struck(Strike<Role> strike) -> strike.victims().equals(Set.of(Role.HOLDER));
         };
     }
 

@@ -8,6 +8,7 @@ import dev.lull.guard.Fault.Point;
 import dev.lull.guard.Fault.Struck;
 import dev.lull.guard.Fault.Trouble;
 import dev.lull.guard.GuardHost.Role;
+import dev.lull.testkit.Strike;
 import dev.lull.testkit.Tally;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,7 +20,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -113,7 +113,7 @@ class GuardFaultsTest {
                                                 call)));
     }
 
-    private void live(List<Fault> planned, boolean allToBeHit) throws IOException {
+    private void liveOnce(List<Fault> planned, boolean allToBeHit) throws IOException {
         lives.incrementAndGet();
         try (GuardLife life = life()) {
             planned.forEach(life::plan);
@@ -128,13 +128,14 @@ class GuardFaultsTest {
         }
     }
 
-    /** A life with each, several at once: most of the time they wait. */
-    private void liveWithEach(List<Fault> each) throws InterruptedException, ExecutionException {
+    /** Several at once: most of the time they wait. */
+    private void live(List<List<Fault>> each, boolean allToBeHit)
+            throws InterruptedException, ExecutionException {
         try (ExecutorService several = Executors.newFixedThreadPool(LIVES_AT_ONCE)) {
             List<Callable<Void>> all = new ArrayList<>();
-            for (Fault fault : each) {
+            for (List<Fault> planned : each) {
                 all.add(() -> {
-                    live(List.of(fault), true);
+                    liveOnce(planned, allToBeHit);
                     return null;
                 });
             }
@@ -158,7 +159,7 @@ class GuardFaultsTest {
     private static boolean isByTurns(Blow blow) {
         return switch (blow) {
             case Trouble trouble -> trouble == Trouble.LATE || trouble == Trouble.TOO_LATE;
-            case Struck(Fault.Signal _, Set<Role> victims) -> victims.size() > 1;
+            case Struck(Strike<Role> strike) -> strike.victims().size() > 1;
         };
     }
 
@@ -173,13 +174,13 @@ class GuardFaultsTest {
     @Timeout(1800)
     void everyCallWithEveryFault() throws Exception {
         List<Point> points = calls().toList();
-        List<Fault> each = new ArrayList<>();
+        List<List<Fault>> each = new ArrayList<>();
         for (int i = 0; i < points.size(); i++) {
             for (Blow blow : ALL ? BLOWS : some(i)) {
-                each.add(new Fault(points.get(i), Moment.BEFORE, blow));
+                each.add(List.of(new Fault(points.get(i), Moment.BEFORE, blow)));
             }
         }
-        liveWithEach(each);
+        live(each, true);
         report(new Tally("guard-calls").set("calls", calls().count()));
     }
 
@@ -190,22 +191,22 @@ class GuardFaultsTest {
         assertThat(messages().filter(point -> point.role() == Role.HOLDER)).hasSize(4);
         // The fifth goes to the neighbour.
         assertThat(messages().filter(point -> point.role() == Role.GUARD)).hasSize(5);
-        List<Fault> each = new ArrayList<>();
+        List<List<Fault>> each = new ArrayList<>();
         for (Point point : messages().toList()) {
             for (Moment moment : Moment.values()) {
                 for (Blow blow : BLOWS) {
-                    each.add(new Fault(point, moment, blow));
+                    each.add(List.of(new Fault(point, moment, blow)));
                 }
             }
         }
-        liveWithEach(each);
+        live(each, true);
         report(new Tally("guard-messages").set("messages", messages().count()));
     }
 
     @Test
     @Timeout(1800)
     @EnabledIfSystemProperty(named = "lull.faults.count", matches = "\\d+")
-    void manyFaultsAtRandom() throws IOException {
+    void manyFaultsAtRandom() throws Exception {
         int count = Integer.getInteger("lull.faults.count", 1000);
         long seed = Long.getLong("lull.faults.seed", System.nanoTime() % 1_000_000);
         long end =
@@ -215,14 +216,22 @@ class GuardFaultsTest {
         Random random = new Random(seed);
         List<Point> points = Stream.concat(calls(), messages()).toList();
         while (faults.get() < count && System.nanoTime() - end < 0) {
-            List<Fault> planned = new ArrayList<>();
-            int several = 1 + random.nextInt(MOST_FAULTS_IN_A_LIFE);
-            for (int i = 0; i < several; i++) {
-                planned.add(fault(random, points.get(random.nextInt(points.size()))));
+            List<List<Fault>> next = new ArrayList<>();
+            while (next.size() < LIVES_AT_ONCE) {
+                next.add(faults(random, points));
             }
-            live(planned, false);
+            live(next, false);
         }
         report(new Tally("guard-random").set("seed", seed));
+    }
+
+    private static List<Fault> faults(Random random, List<Point> points) {
+        List<Fault> planned = new ArrayList<>();
+        int several = 1 + random.nextInt(MOST_FAULTS_IN_A_LIFE);
+        for (int i = 0; i < several; i++) {
+            planned.add(fault(random, points.get(random.nextInt(points.size()))));
+        }
+        return planned;
     }
 
     private static Fault fault(Random random, Point point) {

@@ -10,6 +10,7 @@ import dev.lull.linux.KernelException;
 import dev.lull.testkit.FakeFilesystem;
 import dev.lull.testkit.FakeProcess;
 import dev.lull.testkit.FaultyKernel;
+import dev.lull.testkit.Strike;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -174,11 +175,11 @@ final class GuardLife implements AutoCloseable {
                 hanging.remove(caller);
             }
             case Trouble.HANG_UP -> holder.hangUp();
-            case Struck(Fault.Signal signal, Set<Role> victims) ->
-                    victims.stream()
+            case Struck(Strike<Role> strike) ->
+                    strike.victims().stream()
                             .flatMap(this::processes)
                             .forEach(process -> {
-                                switch (signal) {
+                                switch (strike.signal()) {
                                     case KILL -> process.kill();
                                     case STOP -> process.stop();
                                 }
