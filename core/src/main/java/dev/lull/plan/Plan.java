@@ -44,6 +44,11 @@ public final class Plan {
         return this;
     }
 
+    /** Those that have been added, in order. */
+    public List<Step> steps() {
+        return List.copyOf(steps);
+    }
+
     /** How it goes, also while it runs. */
     public Timeline timeline() {
         return timeline;

@@ -51,6 +51,9 @@ class PlanTest {
         assertThat(plan.timeline().entries())
                 .extracting(Timeline.Entry::name)
                 .containsExactly("mount", "archive", "scratch", Plan.CLEAN_UP);
+        assertThat(plan.steps())
+                .extracting(Step::name)
+                .containsExactly("mount", "archive", "scratch");
     }
 
     /** The step that fails is undone too: it may have got half-way. */

@@ -1,6 +1,10 @@
 package dev.lull.guard;
 
 import dev.lull.guard.GuardHost.Role;
+import dev.lull.testkit.Strike;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
 
 /**
  * What goes wrong in a {@link GuardLife}, and where.
@@ -26,8 +30,18 @@ record Fault(Point point, Moment moment, Blow blow) {
         AFTER
     }
 
-    /** What happens. Who is killed is so with {@code kill -9}, who is stopped with {@code kill -STOP}. */
-    enum Blow {
+    /** What happens. */
+    sealed interface Blow {
+        /** Everything that can happen to a call, and everything that can happen to one or two processes. */
+        static List<Blow> all() {
+            List<Blow> all = new ArrayList<>(List.of(Trouble.values()));
+            Strike.atOneOrTwo(Role.class).forEach(strike -> all.add(new Struck(strike)));
+            return List.copyOf(all);
+        }
+    }
+
+    /** What happens to the call, or to the connection; everybody lives. */
+    enum Trouble implements Blow {
         /** The call fails with EIO. */
         FAIL,
         /** The call does not return until all is over. */
@@ -36,35 +50,24 @@ record Fault(Point point, Moment moment, Blow blow) {
         LATE,
         /** The call is later than the deadline. */
         TOO_LATE,
-        KILL_ITSELF,
-        KILL_GUARD,
-        KILL_SENTRY,
-        KILL_HOLDER,
-        KILL_GUARD_AND_CANARY,
-        KILL_SENTRY_AND_CANARY,
-        KILL_GUARD_AND_SENTRY,
-        KILL_GUARD_AND_HOLDER,
-        STOP_GUARD,
-        STOP_SENTRY,
-        STOP_HOLDER,
         /** The connection between client and guard is closed. */
-        HANG_UP;
+        HANG_UP
+    }
 
-        /** Whether it touches nobody but the client. */
-        boolean hitsHolderOnly() {
-            return this == KILL_HOLDER || this == STOP_HOLDER || this == HANG_UP;
+    /** Processes are killed, or stopped until all is over. */
+    record Struck(Strike<Role> strike) implements Blow {
+        @Override
+        public String toString() {
+            return strike.toString();
         }
     }
 
     /** Whether a lease that has nothing to do with it must not notice. */
     boolean isOfTheHolderOnly() {
-        return blow.hitsHolderOnly() || (point.role() == Role.HOLDER && hitsCaller());
-    }
-
-    private boolean hitsCaller() {
         return switch (blow) {
-            case FAIL, HANG, LATE, TOO_LATE, KILL_ITSELF -> true;
-            default -> false;
+            case Trouble.HANG_UP -> true;
+            case Trouble _ -> point.role() == Role.HOLDER;
+            case Struck(Strike<Role> strike) -> strike.victims().equals(Set.of(Role.HOLDER));
         };
     }
 

@@ -5,19 +5,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.lull.guard.Fault.Blow;
 import dev.lull.guard.Fault.Moment;
 import dev.lull.guard.Fault.Point;
+import dev.lull.guard.Fault.Struck;
+import dev.lull.guard.Fault.Trouble;
 import dev.lull.guard.GuardHost.Role;
+import dev.lull.testkit.Strike;
 import dev.lull.testkit.Tally;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumSet;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -35,36 +44,32 @@ import org.junit.jupiter.api.io.TempDir;
  * {@code -Dlull.faults.seed} draws the same ones again. {@code dev/faults} sets all three.
  */
 class GuardFaultsTest {
-    /** Of each method, so many calls: the first are in different places, the later ones the same loop again. */
     private static final List<Moment> MOMENTS = List.of(Moment.values());
+    private static final List<Blow> BLOWS = Blow.all();
 
-    private static final List<Blow> BLOWS = List.of(Blow.values());
+    private static final Map<Boolean, List<Blow>> BY_TURNS =
+            BLOWS.stream().collect(Collectors.partitioningBy(GuardFaultsTest::isByTurns));
+
+    /** Whether there is time for every fault at every call. */
+    private static final boolean ALL = System.getProperty("lull.faults.count") != null;
+
+    /** Of each method, so many calls: the first are in different places, the later ones the same loop again. */
     private static final int CALLS = 2;
 
+    private static final int LIVES_AT_ONCE = 2;
     private static final int DRY_LIVES = 3;
     private static final int MOST_FAULTS_IN_A_LIFE = 4;
 
-    private static final Set<Blow> OF_MESSAGES_ONLY =
-            EnumSet.of(
-                    Blow.LATE,
-                    Blow.TOO_LATE,
-                    Blow.KILL_HOLDER,
-                    Blow.KILL_GUARD_AND_HOLDER,
-                    Blow.STOP_HOLDER);
-
-    /** What they lack is tried at every call already. */
-    private static final Set<Blow> OF_CALLS_ONLY =
-            EnumSet.of(Blow.KILL_ITSELF, Blow.KILL_GUARD_AND_CANARY, Blow.KILL_SENTRY_AND_CANARY);
-
     private @TempDir Path directory;
-    private final List<String> violations = new ArrayList<>();
+    private final List<String> violations = Collections.synchronizedList(new ArrayList<>());
     private final Map<Point, Integer> least = new LinkedHashMap<>();
-    private int begun;
-    private int lives;
-    private int faults;
+    private final AtomicInteger begun = new AtomicInteger();
+    private final AtomicInteger lives = new AtomicInteger();
+    private final AtomicInteger faults = new AtomicInteger();
 
     private GuardLife life() throws IOException {
-        return new GuardLife(Files.createDirectory(directory.resolve("life-" + begun++)));
+        return new GuardLife(
+                Files.createDirectory(directory.resolve("life-" + begun.incrementAndGet())));
     }
 
     /** How often each call is made at least. */
@@ -108,13 +113,13 @@ class GuardFaultsTest {
                                                 call)));
     }
 
-    private void live(List<Fault> planned, boolean allToBeHit) throws IOException {
-        lives++;
+    private void liveOnce(List<Fault> planned, boolean allToBeHit) throws IOException {
+        lives.incrementAndGet();
         try (GuardLife life = life()) {
             planned.forEach(life::plan);
             life.live();
             life.violations().forEach(what -> violations.add(planned + ": " + what));
-            faults += life.hits();
+            faults.addAndGet(life.hits());
             if (allToBeHit) {
                 life.verifyAllHit();
             }
@@ -123,48 +128,85 @@ class GuardFaultsTest {
         }
     }
 
+    /** Several at once: most of the time they wait. */
+    private void live(List<List<Fault>> each, boolean allToBeHit)
+            throws InterruptedException, ExecutionException {
+        try (ExecutorService several = Executors.newFixedThreadPool(LIVES_AT_ONCE)) {
+            List<Callable<Void>> all = new ArrayList<>();
+            for (List<Fault> planned : each) {
+                all.add(() -> {
+                    liveOnce(planned, allToBeHit);
+                    return null;
+                });
+            }
+            for (Future<Void> one : several.invokeAll(all)) {
+                one.get();
+            }
+        }
+    }
+
     private void report(Tally tally) throws IOException {
         violations.forEach(System.out::println);
-        tally.set("lives", lives)
-                .set("faults", faults)
+        tally.set("lives", lives.get())
+                .set("faults", faults.get())
                 .set("violations", violations.size())
                 .write();
         assertThat(violations).isEmpty();
-        assertThat(faults).isPositive();
+        assertThat(faults.get()).isPositive();
+    }
+
+    /** Of these, where there is not time for all, one at each call. */
+    private static boolean isByTurns(Blow blow) {
+        return switch (blow) {
+            case Trouble trouble -> trouble == Trouble.LATE || trouble == Trouble.TOO_LATE;
+            case Struck(Strike<Role> strike) -> strike.victims().size() > 1;
+        };
+    }
+
+    private static List<Blow> some(int turn) {
+        List<Blow> some = new ArrayList<>(BY_TURNS.get(false));
+        List<Blow> others = BY_TURNS.get(true);
+        some.add(others.get(turn % others.size()));
+        return some;
     }
 
     @Test
-    @Timeout(600)
-    void everyCallWithEveryFault() throws IOException {
-        for (Point point : calls().toList()) {
-            for (Blow blow : EnumSet.complementOf(EnumSet.copyOf(OF_MESSAGES_ONLY))) {
-                live(List.of(new Fault(point, Moment.BEFORE, blow)), true);
+    @Timeout(1800)
+    void everyCallWithEveryFault() throws Exception {
+        List<Point> points = calls().toList();
+        List<List<Fault>> each = new ArrayList<>();
+        for (int i = 0; i < points.size(); i++) {
+            for (Blow blow : ALL ? BLOWS : some(i)) {
+                each.add(List.of(new Fault(points.get(i), Moment.BEFORE, blow)));
             }
         }
+        live(each, true);
         report(new Tally("guard-calls").set("calls", calls().count()));
     }
 
     @Test
-    @Timeout(600)
+    @Timeout(1800)
     @EnabledIfSystemProperty(named = "lull.faults.count", matches = "\\d+")
-    void everyMessageWithEveryFault() throws IOException {
+    void everyMessageWithEveryFault() throws Exception {
         assertThat(messages().filter(point -> point.role() == Role.HOLDER)).hasSize(4);
         // The fifth goes to the neighbour.
         assertThat(messages().filter(point -> point.role() == Role.GUARD)).hasSize(5);
+        List<List<Fault>> each = new ArrayList<>();
         for (Point point : messages().toList()) {
             for (Moment moment : Moment.values()) {
-                for (Blow blow : EnumSet.complementOf(EnumSet.copyOf(OF_CALLS_ONLY))) {
-                    live(List.of(new Fault(point, moment, blow)), true);
+                for (Blow blow : BLOWS) {
+                    each.add(List.of(new Fault(point, moment, blow)));
                 }
             }
         }
+        live(each, true);
         report(new Tally("guard-messages").set("messages", messages().count()));
     }
 
     @Test
     @Timeout(1800)
     @EnabledIfSystemProperty(named = "lull.faults.count", matches = "\\d+")
-    void manyFaultsAtRandom() throws IOException {
+    void manyFaultsAtRandom() throws Exception {
         int count = Integer.getInteger("lull.faults.count", 1000);
         long seed = Long.getLong("lull.faults.seed", System.nanoTime() % 1_000_000);
         long end =
@@ -173,15 +215,23 @@ class GuardFaultsTest {
         System.out.println("random faults: seed " + seed);
         Random random = new Random(seed);
         List<Point> points = Stream.concat(calls(), messages()).toList();
-        while (faults < count && System.nanoTime() - end < 0) {
-            List<Fault> planned = new ArrayList<>();
-            int several = 1 + random.nextInt(MOST_FAULTS_IN_A_LIFE);
-            for (int i = 0; i < several; i++) {
-                planned.add(fault(random, points.get(random.nextInt(points.size()))));
+        while (faults.get() < count && System.nanoTime() - end < 0) {
+            List<List<Fault>> next = new ArrayList<>();
+            while (next.size() < LIVES_AT_ONCE) {
+                next.add(faults(random, points));
             }
-            live(planned, false);
+            live(next, false);
         }
         report(new Tally("guard-random").set("seed", seed));
+    }
+
+    private static List<Fault> faults(Random random, List<Point> points) {
+        List<Fault> planned = new ArrayList<>();
+        int several = 1 + random.nextInt(MOST_FAULTS_IN_A_LIFE);
+        for (int i = 0; i < several; i++) {
+            planned.add(fault(random, points.get(random.nextInt(points.size()))));
+        }
+        return planned;
     }
 
     private static Fault fault(Random random, Point point) {

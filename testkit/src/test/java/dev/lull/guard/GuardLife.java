@@ -2,12 +2,15 @@ package dev.lull.guard;
 
 import dev.lull.guard.Fault.Blow;
 import dev.lull.guard.Fault.Point;
+import dev.lull.guard.Fault.Struck;
+import dev.lull.guard.Fault.Trouble;
 import dev.lull.guard.GuardHost.Role;
 import dev.lull.linux.Errno;
 import dev.lull.linux.KernelException;
 import dev.lull.testkit.FakeFilesystem;
 import dev.lull.testkit.FakeProcess;
 import dev.lull.testkit.FaultyKernel;
+import dev.lull.testkit.Strike;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,6 +25,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /**
  * The life of a lease over two filesystems, with its holder, guard, sentry and canary on faulty kernels; beside it
@@ -153,7 +157,7 @@ final class GuardLife implements AutoCloseable {
                     case HALFWAY -> plan.halfway();
                     case AFTER -> plan.afterwards();
                 };
-        if (fault.blow() == Blow.FAIL) {
+        if (fault.blow() == Trouble.FAIL) {
             plan.fail(Errno.EIO);
         } else {
             plan.perform(() -> strike(fault.blow(), point.role()));
@@ -162,26 +166,24 @@ final class GuardLife implements AutoCloseable {
 
     private void strike(Blow blow, Role caller) {
         switch (blow) {
-            case FAIL -> throw new IllegalStateException("the kernel's to do");
-            case HANG -> hang(caller);
-            case LATE -> host.clock.sleep(LATE);
-            case TOO_LATE -> {
+            case Trouble.FAIL -> throw new IllegalStateException("the kernel's to do");
+            case Trouble.HANG -> hang(caller);
+            case Trouble.LATE -> host.clock.sleep(LATE);
+            case Trouble.TOO_LATE -> {
                 hanging.add(caller);
                 host.clock.sleep(LIMIT.plus(GRACE.dividedBy(2)));
                 hanging.remove(caller);
             }
-            case KILL_ITSELF -> kill(caller);
-            case KILL_GUARD -> kill(Role.GUARD);
-            case KILL_SENTRY -> kill(Role.SENTRY);
-            case KILL_HOLDER -> kill(Role.HOLDER);
-            case KILL_GUARD_AND_CANARY -> kill(Role.GUARD, Role.CANARY);
-            case KILL_SENTRY_AND_CANARY -> kill(Role.SENTRY, Role.CANARY);
-            case KILL_GUARD_AND_SENTRY -> kill(Role.GUARD, Role.SENTRY);
-            case KILL_GUARD_AND_HOLDER -> kill(Role.GUARD, Role.HOLDER);
-            case STOP_GUARD -> processes(Role.GUARD).forEach(FakeProcess::stop);
-            case STOP_SENTRY -> processes(Role.SENTRY).forEach(FakeProcess::stop);
-            case STOP_HOLDER -> processes(Role.HOLDER).forEach(FakeProcess::stop);
-            case HANG_UP -> holder.hangUp();
+            case Trouble.HANG_UP -> holder.hangUp();
+            case Struck(Strike<Role> strike) ->
+                    strike.victims().stream()
+                            .flatMap(this::processes)
+                            .forEach(process -> {
+                                switch (strike.signal()) {
+                                    case KILL -> process.kill();
+                                    case STOP -> process.stop();
+                                }
+                            });
         }
     }
 
@@ -202,14 +204,8 @@ final class GuardLife implements AutoCloseable {
         }
     }
 
-    private List<FakeProcess> processes(Role role) {
-        return host.kernel.spawned().stream().filter(p -> GuardHost.role(p) == role).toList();
-    }
-
-    private void kill(Role... roles) {
-        for (Role role : roles) {
-            processes(role).forEach(FakeProcess::kill);
-        }
+    private Stream<FakeProcess> processes(Role role) {
+        return host.kernel.spawned().stream().filter(p -> GuardHost.role(p) == role);
     }
 
     /** An answer, if there is one before long. */
@@ -336,8 +332,7 @@ final class GuardLife implements AutoCloseable {
 
     /** Killed, stopped or hanging, both of them: then nobody can, until a command comes. */
     private void expectThawed() {
-        boolean somebody =
-                runs(Role.GUARD) || processes(Role.SENTRY).stream().anyMatch(this::knows);
+        boolean somebody = runs(Role.GUARD) || processes(Role.SENTRY).anyMatch(this::knows);
         if (somebody) {
             // The clock stands still: whoever has to do something now may be waiting for a
             // processor.
@@ -356,7 +351,7 @@ final class GuardLife implements AutoCloseable {
     }
 
     private boolean runs(Role role) {
-        return !hanging.contains(role) && processes(role).stream().anyMatch(GuardLife::runs);
+        return !hanging.contains(role) && processes(role).anyMatch(GuardLife::runs);
     }
 
     private static boolean runs(FakeProcess process) {

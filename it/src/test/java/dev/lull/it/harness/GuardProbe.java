@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -193,11 +192,7 @@ public final class GuardProbe {
 
     /** Kills with SIGKILL, all at the same time. */
     public static void kill9(Long... pids) {
-        var command = new ArrayList<>(List.of("kill", "-s", "KILL"));
-        for (Long pid : pids) {
-            command.add(pid.toString());
-        }
-        Program.run(command.toArray(String[]::new));
+        Processes.signal("KILL", pids);
     }
 
     /** Ends every process of a guard and forgets what it left in its directory; nothing may be frozen any more. */

@@ -101,7 +101,16 @@ public final class Processes {
 
     /** Kills one process that the test started or found in its namespace. */
     public static void signal(long pid, String name) {
-        Program.run("kill", "-s", name, Long.toString(pid));
+        signal(name, Long.valueOf(pid));
+    }
+
+    /** Signals several at the same time. */
+    public static void signal(String name, Long... pids) {
+        List<String> command = new ArrayList<>(List.of("kill", "-s", name));
+        for (Long pid : pids) {
+            command.add(pid.toString());
+        }
+        Program.run(command.toArray(String[]::new));
     }
 
     private static Path proc(long pid) {

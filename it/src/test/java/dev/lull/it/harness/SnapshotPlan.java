@@ -55,6 +55,11 @@ public final class SnapshotPlan {
     /** Takes a snapshot and keeps it. */
     public static void take(Host host, Path origin)
             throws PlanException, FreezeException, IOException {
+        of(host, origin).run();
+    }
+
+    /** The plan that does it. */
+    public static Plan of(Host host, Path origin) {
         Plan plan = new Plan();
         ConsistentSnapshots snapshots =
                 new ConsistentSnapshots(
@@ -70,7 +75,7 @@ public final class SnapshotPlan {
         snapshots.addOpening(plan);
         snapshots.addTo(plan);
         snapshots.keep();
-        plan.run();
+        return plan;
     }
 
     /**

@@ -1,22 +1,14 @@
 package dev.lull.it.harness;
 
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 
 /** A client, through the library, that freezes the root that it lives on, step by step as the test wants. */
 public final class Steered implements AutoCloseable {
-    private static final Duration PATIENCE = Duration.ofSeconds(50);
+    private static final Pattern ANSWER = Pattern.compile("(frozen|ended) .*");
 
-    private final Process process;
+    private final Dialogue process;
     private final Runnable beforeFreeze;
-    private final BlockingQueue<Optional<String>> answers = new LinkedBlockingQueue<>();
-    private final Thread reader;
 
     /**
      * The root is frozen.
@@ -27,25 +19,8 @@ public final class Steered implements AutoCloseable {
     public record Frozen(long told, long deadline) {}
 
     Steered(Process process, Runnable beforeFreeze) {
-        this.process = process;
+        this.process = new Dialogue(process, ANSWER);
         this.beforeFreeze = beforeFreeze;
-        this.reader = Thread.ofVirtual().start(this::read);
-    }
-
-    private void read() {
-        try (BufferedReader lines = process.inputReader()) {
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                // The thread dump of a kill -3 comes the same way.
-                if (line.matches("(frozen|ended) .*")) {
-                    answers.add(Optional.of(line));
-                }
-            }
-        } catch (IOException e) {
-            // Its end, by kill, can come within a line.
-            return;
-        } finally {
-            answers.add(Optional.empty());
-        }
     }
 
     public long pid() {
@@ -62,7 +37,7 @@ public final class Steered implements AutoCloseable {
     }
 
     private Frozen frozen(String word) {
-        String[] fields = ask(word).split(" ", -1);
+        String[] fields = process.ask(word).split(" ", -1);
         if (!fields[0].equals("frozen")) {
             throw new AssertionError(word + ": " + String.join(" ", fields));
         }
@@ -86,47 +61,21 @@ public final class Steered implements AutoCloseable {
     }
 
     private String ended(String word) {
-        String answer = ask(word);
+        String answer = process.ask(word);
         if (!answer.startsWith("ended ")) {
             throw new AssertionError(word + ": " + answer);
         }
         return answer.substring("ended ".length());
     }
 
-    private String ask(String word) {
-        try {
-            process.outputWriter().write(word + "\n");
-            process.outputWriter().flush();
-            Optional<String> answer = answers.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-            if (answer == null) {
-                throw new AssertionError(word + ": no answer after " + PATIENCE.toSeconds() + " s");
-            }
-            return answer.orElseThrow(() -> new AssertionError(word + ": it has ended"));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new AssertionError(word + ": interrupted", e);
-        }
-    }
-
     /** Waits until it has ended. @throws AssertionError if it does not */
     public void awaitGone() {
-        try {
-            if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
-                throw new AssertionError("client " + pid() + " does not end");
-            }
-            reader.join(PATIENCE);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new AssertionError(e);
-        }
+        process.awaitGone();
     }
 
     /** Kills it. It ends at once, or with the freeze. */
     @Override
     public void close() {
-        process.destroyForcibly();
-        awaitGone();
+        process.close();
     }
 }
