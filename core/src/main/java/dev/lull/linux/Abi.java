@@ -38,6 +38,8 @@ final class Abi {
     static final long CHDIR = number(80, 49);
     static final long FCHMOD = number(91, 52);
     static final long GETEUID = number(107, 175);
+    static final long SETRESUID = number(117, 147);
+    static final long SETFSUID = number(122, 151);
     static final long GETSID = number(124, 156);
     static final long SETPRIORITY = number(141, 140);
     static final long FSTATFS = number(138, 44);

@@ -1,6 +1,7 @@
 package dev.lull.linux;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -1153,6 +1154,29 @@ public final class LinuxKernel implements Kernel {
     @Override
     public int effectiveUser() {
         return (int) SystemCall.call(Scratch.of(), Abi.GETEUID);
+    }
+
+    @Override
+    public <T> T asUser(int user, UserAction<T> action) throws IOException {
+        if (Thread.currentThread().isVirtual()) {
+            throw new IllegalStateException("a virtual thread has no user of its own");
+        }
+        int before = effectiveUser();
+        check(setEffectiveUser(user), "setresuid", "user " + user);
+        try {
+            SystemCall.call(Scratch.of(), Abi.SETFSUID, before);
+            return action.run();
+        } finally {
+            long result = setEffectiveUser(before);
+            if (result < 0) {
+                // The real user is still the old one: the kernel has no reason to refuse.
+                throw new AssertionError("setresuid " + before + ": " + Errno.of((int) -result));
+            }
+        }
+    }
+
+    private static long setEffectiveUser(int user) {
+        return SystemCall.call(Scratch.of(), Abi.SETRESUID, -1, user, -1);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.lull.linux;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,34 @@ public interface ProcessCalls {
 
     /** Effective user id. */
     int effectiveUser();
+
+    /**
+     * Does something with another effective user, of the calling thread alone; for the rest of the process nothing changes,
+     * and files are still opened with our own rights. What connects to a Unix socket meanwhile is that user for its peer: SO_PEERCRED is taken from the credentials of
+     * whoever calls connect(2), as of then (unix(7); net/unix/af_unix.c, unix_stream_connect).
+     *
+     * <p>setresuid(2) as the system call, which is about one thread: libc's function of that name changes them all
+     * (nptl(7)). The real and the saved user stay, so that the way back is always open. setfsuid(2) gives the rights to
+     * files back: that user, but in our groups, may be refused what both he and we are allowed. The process is no longer dumpable
+     * afterwards (PR_GET_DUMPABLE of prctl(2)).
+     *
+     * @param user the user's id
+     * @param action done on the calling thread, which must not be a virtual one
+     * @return what {@code action} did
+     * @throws KernelException EPERM if we are neither root nor that user; {@code action} was not done
+     * @throws IOException what {@code action} threw
+     */
+    <T> T asUser(int user, UserAction<T> action) throws IOException;
+
+    /**
+     * Something done as another user.
+     *
+     * @param <T> what comes of it
+     */
+    @FunctionalInterface
+    interface UserAction<T> {
+        T run() throws IOException;
+    }
 
     /** mlockall(2) MCL_CURRENT|MCL_FUTURE|MCL_ONFAULT. */
     void lockMemory() throws KernelException;

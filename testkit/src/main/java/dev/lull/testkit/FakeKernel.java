@@ -17,6 +17,7 @@ import dev.lull.linux.PollInterest;
 import dev.lull.linux.ProcessEnd;
 import dev.lull.linux.ThreadStatus;
 import dev.lull.linux.TrappedIoctl;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -1395,6 +1396,26 @@ public final class FakeKernel implements Kernel {
     public int effectiveUser() {
         synchronized (world) {
             return user;
+        }
+    }
+
+    @Override
+    public <T> T asUser(int other, UserAction<T> action) throws IOException {
+        int before;
+        synchronized (world) {
+            process.enter();
+            if (user != 0 && user != other) {
+                throw new KernelException("setresuid", "user " + other, Errno.EPERM);
+            }
+            before = user;
+            user = other;
+        }
+        try {
+            return action.run();
+        } finally {
+            synchronized (world) {
+                user = before;
+            }
         }
     }
 

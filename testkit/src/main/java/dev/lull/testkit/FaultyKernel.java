@@ -15,6 +15,7 @@ import dev.lull.linux.PollInterest;
 import dev.lull.linux.ProcessEnd;
 import dev.lull.linux.ThreadStatus;
 import dev.lull.linux.TrappedIoctl;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -819,6 +820,14 @@ public final class FaultyKernel implements Kernel, AutoCloseable {
     @Override
     public int effectiveUser() {
         return kernel.effectiveUser();
+    }
+
+    @Override
+    public <T> T asUser(int user, UserAction<T> action) throws IOException {
+        Call call = begin("asUser", "user " + user);
+        T result = kernel.asUser(user, action);
+        call.end();
+        return result;
     }
 
     @Override

@@ -21,6 +21,7 @@ import dev.lull.linux.PollInterest;
 import dev.lull.linux.ProcessEnd;
 import dev.lull.linux.ThreadStatus;
 import dev.lull.linux.TrappedIoctl;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -1006,6 +1007,24 @@ public abstract class KernelConformance {
                 .contains('R');
         assertThat(kernel().threads(pid)).contains(kernel().threadId());
         assertThat(kernel().thread(pid, pid)).map(ThreadStatus::dead).contains(false);
+    }
+
+    @Test
+    void isAnotherUserForAWhile() throws IOException {
+        int before = kernel().effectiveUser();
+        int other = before == 0 ? 65534 : before;
+        assertThat(kernel().asUser(other, () -> kernel().effectiveUser())).isEqualTo(other);
+        assertThat(kernel().effectiveUser()).isEqualTo(before);
+        IOException failure = new IOException("of the action");
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() ->
+                        kernel().asUser(
+                                        other,
+                                        () -> {
+                                            throw failure;
+                                        }))
+                .isSameAs(failure);
+        assertThat(kernel().effectiveUser()).isEqualTo(before);
     }
 
     @Test
