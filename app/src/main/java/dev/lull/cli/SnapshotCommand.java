@@ -76,6 +76,11 @@ final class SnapshotCommand implements Callable<Integer> {
             ConsistentSnapshots snapshots =
                     new ConsistentSnapshots(
                             host, options.order(paths), options.participants(host.kernel()));
+            if (snapshots.areNotAll()) {
+                throw CommandException.usage(
+                        "a participant has files that are in no snapshot",
+                        "use lull backup, or have it at rest without online");
+            }
             snapshots.keep();
             Plan plan = new Plan();
             snapshots.addOpening(plan);

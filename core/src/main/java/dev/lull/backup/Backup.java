@@ -62,6 +62,8 @@ public final class Backup {
     private @Nullable PendingArchive pending;
     private @Nullable Archive archive;
     private @Nullable Integer toolStatus;
+    private @Nullable Path collected;
+    private ArchiveSource.@Nullable Files besides;
 
     /** @param participants who is brought to rest for the snapshots, in this order */
     public Backup(Host host, SnapshotOrder order, List<Participant> participants, Options options) {
@@ -79,6 +81,11 @@ public final class Backup {
     public Plan archive(
             ArchiveTarget target, Compression compression, boolean verify, LongConsumer progress) {
         addSnapshots(Step.of("check destination", () -> checkDestination(target)));
+        if (snapshots.areNotAll()) {
+            plan.add(
+                    Step.during(
+                            "collect", () -> collect(target.directory()), this::removeCollected));
+        }
         plan.add(
                 Step.of(
                         "archive",
@@ -93,7 +100,7 @@ public final class Backup {
 
     /** The plan that ends with the tool; that it ends with another status than 0 is no failure of the plan. */
     public Plan tool(Tool tool) {
-        addSnapshots();
+        addSnapshots(Step.of("check tool", this::requireSnapshotsAreAll));
         addFilesystemCheck();
         return plan.add(Step.of("run", () -> run(tool)));
     }
@@ -144,6 +151,49 @@ public final class Backup {
         return TarProgram.program().toString();
     }
 
+    private String requireSnapshotsAreAll() throws PlanException {
+        if (snapshots.areNotAll()) {
+            throw new PlanException.Refused(
+                    "a participant has files that are in no snapshot, and no tool would find",
+                    "write an archive, with --to, or have it at rest without online");
+        }
+        return "";
+    }
+
+    /** Where the archive will be, there is room, and no snapshot is made of it. */
+    private String collect(Path directory) throws IOException {
+        Path made = snapshots.journal().makeScratchDirectory(directory);
+        collected = made;
+        List<Path> files = snapshots.collect(made);
+        if (!files.isEmpty()) {
+            besides = new ArchiveSource.Files(made, files);
+        }
+        return files.size() + " files";
+    }
+
+    private void removeCollected() throws IOException {
+        if (collected != null) {
+            new Leftover.Scratch(collected).remove(host);
+        }
+    }
+
+    /** One filesystem alone is at the archive's top, and so are its files. */
+    private ArchiveSource source() {
+        ArchiveSource source = mounted().source();
+        ArchiveSource.Files more = besides;
+        if (more == null) {
+            return source;
+        }
+        if (snapshots.taken().size() > 1) {
+            return source.with(more);
+        }
+        Path top = Path.of("/").relativize(snapshots.taken().getFirst().origin().mountPoint());
+        return source.with(
+                new ArchiveSource.Files(
+                        more.root().resolve(top),
+                        more.members().stream().map(top::relativize).toList()));
+    }
+
     private String mount() throws IOException {
         tree =
                 SnapshotTree.mount(
@@ -168,7 +218,7 @@ public final class Backup {
             snapshots.journal().add(partial);
         }
         try (RoomWatch _ = RoomWatch.over(snapshots.taken(), plan)) {
-            pending = PendingArchive.write(mounted().source(), target, compression, progress);
+            pending = PendingArchive.write(source(), target, compression, progress);
         }
         Manifest.Archive sums = pending.sums();
         return sums.entries() + " entries, " + sums.bytes() + " bytes";

@@ -99,8 +99,7 @@ public final class PendingArchive implements AutoCloseable {
             FileChannel channel)
             throws IOException, InterruptedException {
         TarScanner scanner = new TarScanner(_ -> {});
-        try (TarProgram tar =
-                        TarProgram.create(source.root(), source.arguments(), source.exclusions());
+        try (TarProgram tar = TarProgram.create(source);
                 Compressor compressor = new Compressor(channel, compression);
                 ChunkQueue queue =
                         new ChunkQueue(

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Snapshots mounted read-only in a private directory: one alone as it is, several each at its own path below a common
@@ -95,7 +96,7 @@ final class SnapshotTree implements AutoCloseable {
             members.add(member);
             without.addAll(notData(taken, member));
         }
-        return new ArchiveSource(root, members, without);
+        return new ArchiveSource(root, members, without, Optional.empty());
     }
 
     private static Path makeDirectories(Path root, Path member, Undo undo) throws IOException {

@@ -37,12 +37,9 @@ final class TarProgram implements AutoCloseable {
     /**
      * Starts to archive directories; the stream comes out of {@link #output()}.
      *
-     * @param root the directory that the members are relative to
-     * @param members names in it, each beginning with a dot
-     * @param without names in it that are left out, each beginning with a dot
+     * @param source what goes into it
      */
-    static TarProgram create(Path root, List<String> members, List<String> without)
-            throws IOException {
+    static TarProgram create(ArchiveSource source) throws IOException {
         List<String> command = options("--create");
         // Without the process id that GNU tar would put into the name: it tells nobody anything and
         // costs compression.
@@ -55,14 +52,20 @@ final class TarProgram implements AutoCloseable {
         // 256 KiB a write: the pipe is 64 KiB, but a large record spares tar's own copying in tens
         // of KiB.
         command.add("--blocking-factor=512");
-        command.add("--directory=" + root);
+        command.add("--directory=" + source.root());
         command.add("--anchored");
         command.add("--no-wildcards");
-        for (String path : without) {
+        for (String path : source.exclusions()) {
             command.add("--exclude=" + path);
         }
-        command.add("--");
-        command.addAll(members);
+        // Each begins with a dot, so that none is taken for an option.
+        command.addAll(source.arguments());
+        source.besides()
+                .ifPresent(more -> {
+                    // Last: of two entries of one name the later one is what is extracted.
+                    command.add("--directory=" + more.root());
+                    command.addAll(more.arguments());
+                });
         return new TarProgram(
                 command,
                 ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()),

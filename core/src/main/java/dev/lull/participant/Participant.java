@@ -1,10 +1,12 @@
 package dev.lull.participant;
 
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /**
- * An application that is brought to rest for a snapshot: {@link #prepare}, {@link #rest}, {@link #resume}, {@link #close},
- * all on the plan's thread. If an essential one fails before the snapshots are taken, the plan fails; if another does, the
+ * An application that is brought to rest for a snapshot: {@link #prepare}, {@link #rest}, {@link #resume}, {@link
+ * #collect}, {@link #close}, all on the plan's thread. If an essential one fails before the snapshots are taken, the plan fails; if another does, the
  * manifest tells that it was not at rest.
  *
  * <p>Whoever implements it sees to it that the application goes on also if this process is killed: within a second of
@@ -44,6 +46,27 @@ public interface Participant extends AutoCloseable {
      * @throws ParticipantException if it may still be at rest
      */
     void resume() throws ParticipantException;
+
+    /**
+     * Whether what is on several filesystems has to be of one instant. It need not for an application that {@link #collect
+     * collects} what makes it whole.
+     */
+    default boolean needsOneInstant() {
+        return true;
+    }
+
+    /**
+     * Writes the files that belong to the backup besides what is in the snapshots, or in the place of what is there. Called
+     * once, after {@link #resume} and before {@link #close}, when nobody waits for anything any more.
+     *
+     * @param into an empty directory, which stands for the root directory: each file goes to where it would be below the
+     *     mount points that were named, with its owner and mode
+     * @return the files, relative to {@code into}
+     * @throws ParticipantException if they cannot be had: the backup is worth nothing without them
+     */
+    default List<Path> collect(Path into) throws ParticipantException {
+        return List.of();
+    }
 
     /** What can be said of the rest, for the manifest, by name: a log position, for example. After {@link #resume}. */
     Map<String, String> evidence();

@@ -185,6 +185,21 @@ public final class ConsistentSnapshots {
         }
     }
 
+    /** Whether there is more to the backup than the snapshots: what {@link #collect} writes. */
+    public boolean areNotAll() {
+        return participants.bringFiles();
+    }
+
+    /**
+     * Has the participants write the files that belong to the backup besides, as {@link Participant#collect} says. After
+     * the snapshots.
+     *
+     * @return the files, relative to {@code into}
+     */
+    public List<Path> collect(Path into) throws ParticipantException {
+        return participants.collect(into);
+    }
+
     private String open() throws PlanException, FreezeException, IOException {
         journal = host.journals().begin(host.freezer().program());
         FreezeSet set = FreezeSet.open(host.kernel(), order.paths(), false);
@@ -268,7 +283,7 @@ public final class ConsistentSnapshots {
 
     private Cut cut() {
         return new Cut(
-                origins.stream().map(o -> o.origin().device()).collect(Collectors.toSet()),
+                origins.stream().map(Named::origin).toList(),
                 order.timeouts().within().plus(timeout()));
     }
 
@@ -334,7 +349,7 @@ public final class ConsistentSnapshots {
 
     private void requireOneAtMostUnfrozen() throws PlanException.Refused {
         List<Ready> unfrozen = ready.stream().filter(r -> !r.snapshot().wantsFreeze()).toList();
-        if (unfrozen.size() > 1) {
+        if (unfrozen.size() > 1 && participants.needOneInstant()) {
             throw new PlanException.Refused(
                     unfrozen.stream()
                                     .map(r -> r.named().origin().mountPoint().toString())
@@ -587,8 +602,21 @@ public final class ConsistentSnapshots {
                 participants.rested(),
                 Optional.empty(),
                 List.of(),
-                participants.notes(),
+                notes(),
                 timeline);
+    }
+
+    private List<String> notes() {
+        List<String> notes = new ArrayList<>(participants.notes());
+        List<Taken> alone = taken.stream().filter(one -> !one.frozen()).toList();
+        if (alone.size() > 1) {
+            notes.add(
+                    alone.stream()
+                                    .map(one -> one.origin().mountPoint().toString())
+                                    .collect(Collectors.joining(" and "))
+                            + " are not of one instant: only what its application makes whole is");
+        }
+        return notes;
     }
 
     private Manifest.Held held(Outcome end) {

@@ -36,6 +36,27 @@ public sealed interface Leftover {
     /** What it is, for a person. */
     String words();
 
+    private static void requireOurs(Path directory, String prefix) {
+        Path name = directory.getFileName();
+        if (!directory.isAbsolute()
+                || !directory.equals(directory.normalize())
+                || name == null
+                || !name.toString().startsWith(prefix)) {
+            throw new IllegalArgumentException("no directory of a run's own: " + directory);
+        }
+    }
+
+    /** Follows no link; nothing may be mounted in it. */
+    private static void deleteTree(Path top) throws IOException {
+        List<Path> entries;
+        try (Stream<Path> all = Files.walk(top)) {
+            entries = all.toList();
+        }
+        for (Path entry : entries.reversed()) {
+            Files.delete(entry);
+        }
+    }
+
     /**
      * A snapshot that was being taken, or was good but meant for its run alone.
      *
@@ -77,13 +98,7 @@ public sealed interface Leftover {
         public static final String PREFIX = "mnt-";
 
         public Mounts {
-            Path name = directory.getFileName();
-            if (!directory.isAbsolute()
-                    || !directory.equals(directory.normalize())
-                    || name == null
-                    || !name.toString().startsWith(PREFIX)) {
-                throw new IllegalArgumentException("no directory for mounts: " + directory);
-            }
+            requireOurs(directory, PREFIX);
         }
 
         @Override
@@ -112,17 +127,6 @@ public sealed interface Leftover {
             deleteTree(directory);
         }
 
-        /** Follows no link; nothing is mounted in it any more. */
-        private static void deleteTree(Path top) throws IOException {
-            List<Path> entries;
-            try (Stream<Path> all = Files.walk(top)) {
-                entries = all.toList();
-            }
-            for (Path entry : entries.reversed()) {
-                Files.delete(entry);
-            }
-        }
-
         private List<Mount> within(Host host) throws KernelException {
             return host.kernel().mounts().stream()
                     .filter(mount -> mount.mountPoint().startsWith(directory))
@@ -132,6 +136,37 @@ public sealed interface Leftover {
         @Override
         public String words() {
             return "mounts in " + directory;
+        }
+    }
+
+    /**
+     * A directory of the run's own on a disk, with all that is in it.
+     *
+     * @param directory absolute; its name begins with {@link #PREFIX}
+     */
+    record Scratch(Path directory) implements Leftover {
+        /** What the names of such directories begin with, so that no other is ever taken for one. */
+        public static final String PREFIX = "lull-scratch-";
+
+        public Scratch {
+            requireOurs(directory, PREFIX);
+        }
+
+        @Override
+        public boolean isLeft(Host host) {
+            return Files.exists(directory, LinkOption.NOFOLLOW_LINKS);
+        }
+
+        @Override
+        public void remove(Host host) throws IOException {
+            if (isLeft(host)) {
+                deleteTree(directory);
+            }
+        }
+
+        @Override
+        public String words() {
+            return directory.toString();
         }
     }
 

@@ -5,6 +5,7 @@ import dev.lull.participant.Participant;
 import dev.lull.participant.ParticipantException;
 import dev.lull.snapshot.Undo;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -36,6 +37,16 @@ final class Participants {
 
     boolean isEmpty() {
         return all.isEmpty();
+    }
+
+    /** Whether the filesystems have to be cut at one instant. */
+    boolean needOneInstant() {
+        return all.isEmpty() || all.stream().anyMatch(Participant::needsOneInstant);
+    }
+
+    /** Whether one of them has files that are in no snapshot. */
+    boolean bringFiles() {
+        return !all.stream().allMatch(Participant::needsOneInstant);
     }
 
     String prepare(Cut cut) throws ParticipantException {
@@ -100,6 +111,23 @@ final class Participants {
             throw failure;
         }
         return stillResting == null ? "" : String.valueOf(stillResting.getMessage());
+    }
+
+    /**
+     * Has them write what belongs to the backup besides.
+     *
+     * @return the files, relative to {@code into}
+     */
+    List<Path> collect(Path into) throws ParticipantException {
+        List<Path> files = new ArrayList<>();
+        for (Participant participant : present().toList()) {
+            try {
+                files.addAll(participant.collect(into));
+            } catch (ParticipantException e) {
+                goOnWithout(participant, e);
+            }
+        }
+        return files;
     }
 
     private void resumeAll() {

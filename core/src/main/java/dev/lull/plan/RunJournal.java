@@ -34,8 +34,12 @@ public final class RunJournal implements AutoCloseable {
     private static final String BEGAN = "began";
     private static final String SNAPSHOT = "snapshot";
     private static final String MOUNTS = "mounts";
+    private static final String SCRATCH = "scratch";
     private static final String FILE = "file";
     private static final String UNLESS = "unless";
+
+    private static final FileAttribute<?> OWNER_ONLY =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
     private final PrivateDirectory directory;
 
@@ -116,6 +120,10 @@ public final class RunJournal implements AutoCloseable {
             if (mounts.isPresent()) {
                 return new Leftover.Mounts(Path.of(mounts.get()));
             }
+            Optional<String> scratch = text(line, SCRATCH);
+            if (scratch.isPresent()) {
+                return new Leftover.Scratch(Path.of(scratch.get()));
+            }
             Optional<String> file = text(line, FILE);
             if (file.isPresent()) {
                 return new Leftover.Partial(Path.of(file.get()), text(line, UNLESS).map(Path::of));
@@ -152,6 +160,7 @@ public final class RunJournal implements AutoCloseable {
         switch (leftover) {
             case Leftover.Unfinished(SnapshotId id) -> line.put(SNAPSHOT, id.text());
             case Leftover.Mounts(Path mounts) -> line.put(MOUNTS, mounts.toString());
+            case Leftover.Scratch(Path scratch) -> line.put(SCRATCH, scratch.toString());
             case Leftover.Partial(Path file, Optional<Path> unless) -> {
                 line.put(FILE, file.toString());
                 unless.ifPresent(whole -> line.put(UNLESS, whole.toString()));
@@ -177,15 +186,24 @@ public final class RunJournal implements AutoCloseable {
      * @param parent made if it is not there
      */
     public Path makeMountDirectory(Path parent) throws IOException {
-        FileAttribute<?> ownerOnly =
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-        Files.createDirectories(parent, ownerOnly);
+        Files.createDirectories(parent, OWNER_ONLY);
         Path made =
                 parent.toAbsolutePath()
                         .normalize()
                         .resolve(Leftover.Mounts.PREFIX + SnapshotId.random());
         add(new Leftover.Mounts(made));
-        return Files.createDirectory(made, ownerOnly);
+        return Files.createDirectory(made, OWNER_ONLY);
+    }
+
+    /**
+     * Makes a directory for whatever needs room on a disk for a while, with mode 0700.
+     *
+     * @param parent an existing directory
+     */
+    public Path makeScratchDirectory(Path parent) throws IOException {
+        Path made = parent.toRealPath().resolve(Leftover.Scratch.PREFIX + SnapshotId.random());
+        add(new Leftover.Scratch(made));
+        return Files.createDirectory(made, OWNER_ONLY);
     }
 
     /**

@@ -230,7 +230,11 @@ class ArchiveTest {
     @Test
     void severalDirectoriesLieBelowTheirPaths() throws Exception {
         ArchiveSource both =
-                new ArchiveSource(source, List.of(Path.of("a/b"), Path.of("-dash")), List.of());
+                new ArchiveSource(
+                        source,
+                        List.of(Path.of("a/b"), Path.of("-dash")),
+                        List.of(),
+                        Optional.empty());
         List<TarEntry> entries = new ArrayList<>();
 
         backUp("two", both).list(entries::add);
@@ -238,6 +242,26 @@ class ArchiveTest {
         assertThat(entries)
                 .extracting(TarEntry::name)
                 .containsExactly("./a/b/", "./a/b/text", "./-dash");
+    }
+
+    @Test
+    void filesFromElsewhereTakeThePlaceOfThoseOfTheSameName() throws Exception {
+        Path besides = Files.createDirectories(scratch.resolve("besides"));
+        Files.createDirectories(besides.resolve("a/b"));
+        Files.writeString(besides.resolve("a/b/text"), "from elsewhere");
+        Files.writeString(besides.resolve("a/new"), "new");
+        ArchiveSource source =
+                ArchiveSource.of(this.source)
+                        .with(
+                                new ArchiveSource.Files(
+                                        besides, List.of(Path.of("a/b/text"), Path.of("a/new"))));
+        Path into = scratch.resolve("with-files");
+
+        backUp("besides", source).restore(into, Archive.RestoreOptions.ALL, _ -> {});
+
+        assertThat(into.resolve("a/b/text")).hasContent("from elsewhere");
+        assertThat(into.resolve("a/new")).hasContent("new");
+        assertThat(into.resolve("-dash")).exists();
     }
 
     @Test
@@ -317,7 +341,11 @@ class ArchiveTest {
                                 _ -> {});
                 PendingArchive second =
                         PendingArchive.write(
-                                new ArchiveSource(source, List.of(Path.of("-dash")), List.of()),
+                                new ArchiveSource(
+                                        source,
+                                        List.of(Path.of("-dash")),
+                                        List.of(),
+                                        Optional.empty()),
                                 ArchiveTarget.in(destination, "same"),
                                 QUICK,
                                 _ -> {})) {

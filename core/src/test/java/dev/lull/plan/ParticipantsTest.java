@@ -7,18 +7,18 @@ import dev.lull.participant.Cut;
 import dev.lull.participant.Participant;
 import dev.lull.participant.ParticipantException;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ParticipantsTest {
-    private static final Cut CUT = new Cut(Set.of(), Duration.ofSeconds(40));
+    private static final Cut CUT = new Cut(List.of(), Duration.ofSeconds(40));
 
     private final List<String> calls = new ArrayList<>();
     private long now;
@@ -76,6 +76,17 @@ class ParticipantsTest {
         }
 
         @Override
+        public boolean needsOneInstant() {
+            return !name.equals("b");
+        }
+
+        @Override
+        public List<Path> collect(Path into) throws ParticipantException {
+            call("collect");
+            return List.of(into.resolve(name));
+        }
+
+        @Override
         public Map<String, String> evidence() {
             return Map.of("name", name);
         }
@@ -111,6 +122,27 @@ class ParticipantsTest {
                 .add(Step.of("resume", participants::resume))
                 .add(Step.of("verdict", () -> String.valueOf(calls.add("verdict"))))
                 .run();
+    }
+
+    @Test
+    void oneThatNeedsTheSameInstantNeedsItForAll() {
+        assertThat(of().needOneInstant()).isTrue();
+        assertThat(of("").needOneInstant()).isTrue();
+        assertThat(of("", "").needOneInstant()).isTrue();
+        assertThat(of("", "").bringFiles()).isTrue();
+        assertThat(of("").bringFiles()).isFalse();
+    }
+
+    @Test
+    void filesAreCollectedOfThoseWhoWereAtRest() throws Exception {
+        Participants all = withSpare("rest");
+        run(all);
+        assertThat(all.collect(Path.of("/into"))).containsExactly(Path.of("/into/b"));
+        assertThat(of("", "").collect(Path.of("/into")))
+                .containsExactly(Path.of("/into/a"), Path.of("/into/b"));
+        assertThatThrownBy(() -> of("collect").collect(Path.of("/into")))
+                .isInstanceOf(ParticipantException.class)
+                .hasMessage("collect a: told to fail");
     }
 
     @Test

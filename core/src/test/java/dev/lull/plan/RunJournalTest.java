@@ -69,6 +69,7 @@ class RunJournalTest {
         killed.add(new Leftover.Unfinished(id));
         killed.add(new Leftover.Mounts(place.resolve("mnt-x")));
         killed.add(new Leftover.Partial(partial, Optional.of(place.resolve("whole"))));
+        killed.add(new Leftover.Scratch(place.resolve("lull-scratch-x")));
         killed.close();
 
         try (RunJournals.Abandoned found = journals.abandoned();
@@ -82,7 +83,8 @@ class RunJournalTest {
                                         new Leftover.Unfinished(id),
                                         new Leftover.Mounts(place.resolve("mnt-x")),
                                         new Leftover.Partial(
-                                                partial, Optional.of(place.resolve("whole"))));
+                                                partial, Optional.of(place.resolve("whole"))),
+                                        new Leftover.Scratch(place.resolve("lull-scratch-x")));
                     });
             assertThat(other.journals()).isEmpty();
         }
@@ -103,6 +105,24 @@ class RunJournalTest {
             again.end(host);
         }
         assertThat(files()).isEmpty();
+    }
+
+    @Test
+    void aScratchDirectoryGoesWithAllThatIsInItAndNothingElse() throws Exception {
+        Path elsewhere = Files.createDirectory(place.resolve("elsewhere"));
+        Files.writeString(elsewhere.resolve("file"), "stays");
+        RunJournal journal = journals.begin("verify");
+        Path scratch = journal.makeScratchDirectory(place);
+        Files.writeString(Files.createDirectory(scratch.resolve("d")).resolve("file"), "goes");
+        Files.createSymbolicLink(scratch.resolve("link"), elsewhere);
+        assertThat(journal.left(host)).containsExactly(new Leftover.Scratch(scratch));
+        journal.removeLeftovers(host);
+        assertThat(scratch).doesNotExist();
+        assertThat(elsewhere.resolve("file")).exists();
+        journal.end(host);
+        assertThat(files()).isEmpty();
+        assertThatThrownBy(() -> new Leftover.Scratch(elsewhere))
+                .isInstanceOf(IllegalArgumentException.class);
     }
 
     /** A manifest gets its name before its archive does, and belongs to it from then on. */

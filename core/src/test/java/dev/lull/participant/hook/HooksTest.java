@@ -15,7 +15,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Real hooks, called by a real keeper. */
 @Timeout(120)
 class HooksTest {
-    private static final Cut CUT = new Cut(Set.of(), Duration.ofSeconds(40));
+    private static final Cut CUT = new Cut(List.of(), Duration.ofSeconds(40));
     private static final Duration LONG = Duration.ofSeconds(20);
 
     private final Kernel kernel = new LinuxKernel();
@@ -137,7 +136,7 @@ class HooksTest {
     @Test
     void goOnWhenNobodySaysSoInTimeAndTellThat() throws IOException {
         try (Hooks hooks = hooks(LONG, hook("a", ""))) {
-            hooks.prepare(new Cut(Set.of(), Duration.ofMillis(300)));
+            hooks.prepare(new Cut(List.of(), Duration.ofMillis(300)));
             hooks.rest();
             await().until(() -> called().contains("a thaw"));
             assertThatThrownBy(hooks::resume)
