@@ -17,5 +17,6 @@ module dev.lull.core {
     exports dev.lull.snapshot;
     exports dev.lull.snapshot.btrfs;
     exports dev.lull.snapshot.command;
+    exports dev.lull.snapshot.process;
     exports dev.lull.snapshot.reflink;
 }

@@ -3,7 +3,9 @@ package dev.lull.cli;
 import dev.lull.backup.Archive;
 import dev.lull.backup.Backup;
 import dev.lull.backup.BackupException;
+import dev.lull.backup.Proof;
 import dev.lull.freeze.FreezeException;
+import dev.lull.participant.ParticipantKinds;
 import dev.lull.plan.Host;
 import dev.lull.plan.Manifest;
 import dev.lull.plan.Plan;
@@ -35,7 +37,9 @@ import picocli.CommandLine.Parameters;
         mixinStandardHelpOptions = true,
         description = {
             "Read an archive back and check it: sums, compression, tar structure, number of entries.",
-            "With --filesystem also the snapshots that it was made from, if they were kept."
+            "With --filesystem also the snapshots that it was made from, if they were kept.",
+            "With --start the applications that were at rest are started on a copy, reachable over no network, and look "
+                    + "at their data: see docs/participants.md."
         })
 final class VerifyCommand implements Callable<Integer> {
     @Parameters(paramLabel = "ARCHIVE", description = "a file NAME.tar.zst")
@@ -45,6 +49,19 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--filesystem",
             description = "check the snapshots' filesystems too; needs root")
     private boolean filesystem;
+
+    @Option(
+            names = "--start",
+            description =
+                    "restore to a scratch directory, and start the databases on it; needs root")
+    private boolean start;
+
+    @Option(
+            names = "--scratch",
+            paramLabel = "DIR",
+            description =
+                    "with --start: the directory for the scratch directory (default: /var/tmp)")
+    private Path scratch = Path.of("/var/tmp");
 
     @Option(
             names = "--no-manifest",
@@ -64,10 +81,33 @@ final class VerifyCommand implements Callable<Integer> {
                             + " has no manifest beside it, so nobody can say what it should be",
                     "look for its .manifest.json, or check the archive alone with --no-manifest");
         }
-        Manifest.Archive sums = archive.verify(_ -> {});
+        List<String> started = new ArrayList<>();
+        Manifest.Archive sums = start ? start(archive, manifest, started) : archive.verify(_ -> {});
         List<String> checked = filesystem ? checkFilesystems(archive, manifest) : List.of();
-        tell(archive, manifest, sums, checked);
+        tell(archive, manifest, sums, checked, started);
         return ExitCode.DONE.status();
+    }
+
+    /** Restoring checks all that verifying does. */
+    private Manifest.Archive start(
+            Archive archive, Optional<Manifest> manifest, List<String> started)
+            throws CommandException, PlanException, FreezeException, IOException {
+        if (manifest.isEmpty()) {
+            throw CommandException.usage(
+                    archive.file() + " has no manifest beside it that would tell what to start",
+                    "verify without --start");
+        }
+        Host host = ThisHost.open("verify", Optional.empty());
+        KilledRuns.cleanUp(host, System.err, output.quiet);
+        Proof proof = new Proof(host, archive, manifest.get(), ParticipantKinds.installed());
+        AtomicLong progress = new AtomicLong();
+        PlanRun.run(
+                proof.plan(scratch.toAbsolutePath().normalize(), progress::set),
+                progress,
+                System.err,
+                output.quiet || output.json);
+        started.addAll(proof.report());
+        return proof.sums().orElseThrow();
     }
 
     private static List<String> checkFilesystems(Archive archive, Optional<Manifest> manifest)
@@ -148,7 +188,8 @@ final class VerifyCommand implements Callable<Integer> {
             Archive archive,
             Optional<Manifest> manifest,
             Manifest.Archive sums,
-            List<String> checked) {
+            List<String> checked,
+            List<String> started) {
         if (output.json) {
             JsonOutput.print(
                     System.out,
@@ -163,6 +204,9 @@ final class VerifyCommand implements Callable<Integer> {
                         json.writeNumberProperty("entries", sums.entries());
                         json.writeArrayPropertyStart("filesystems");
                         checked.forEach(json::writeString);
+                        json.writeEndArray();
+                        json.writeArrayPropertyStart("applications");
+                        started.forEach(json::writeString);
                         json.writeEndArray();
                         json.writeEndObject();
                     });
@@ -180,6 +224,7 @@ final class VerifyCommand implements Callable<Integer> {
                         + ", sha-256 "
                         + sums.sha256());
         checked.forEach(line -> System.out.println("  " + Plain.text(line) + ": good"));
+        started.forEach(line -> System.out.println("  " + Plain.text(line)));
         manifest.flatMap(Manifest::lease)
                 .ifPresent(held ->
                         System.out.println(

@@ -11,7 +11,8 @@ import java.util.Optional;
  * @param participant its {@link Participant#name}
  * @param evidence what it told of its rest, see {@link Participant#evidence}
  * @param places where each filesystem lies now, by the mount point that it had
- * @param scratch an empty directory for whatever else it needs, which is removed afterwards
+ * @param scratch an empty directory for whatever else it needs. Its parent, in which the places are too, is all the run's
+ *     own, and removed afterwards
  */
 public record Restored(
         String participant, Map<String, String> evidence, Map<Path, Path> places, Path scratch) {
@@ -31,6 +32,15 @@ public record Restored(
                 .filter(original::startsWith)
                 .max(Comparator.comparingInt(Path::getNameCount))
                 .map(mount -> placeOf(mount).resolve(mount.relativize(original)));
+    }
+
+    /** The directory that is all the run's own. */
+    public Path top() {
+        Path top = scratch.getParent();
+        if (top == null) {
+            throw new IllegalArgumentException("no directory of the run's own: " + scratch);
+        }
+        return top;
     }
 
     private Path placeOf(Path mount) {

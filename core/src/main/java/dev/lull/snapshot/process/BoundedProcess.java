@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * A program run without a shell, in a session and process group of its own, with exactly the environment it is given.
@@ -153,6 +154,11 @@ public final class BoundedProcess implements AutoCloseable {
     /** Whether it still runs. */
     public boolean isAlive() {
         return process.isAlive();
+    }
+
+    /** The processes that it has started and that still run. */
+    public Stream<ProcessHandle> children() {
+        return process.children();
     }
 
     /** The end of what it has printed on stderr so far, at most 4 KiB. */
