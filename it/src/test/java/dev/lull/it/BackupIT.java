@@ -7,6 +7,7 @@ import dev.lull.it.harness.FrozenProbe;
 import dev.lull.it.harness.LullProcess;
 import dev.lull.it.harness.Program;
 import dev.lull.it.harness.ScratchFilesystem;
+import dev.lull.it.harness.SnapshotScript;
 import dev.lull.it.harness.TestNamespace;
 import dev.lull.it.harness.Writer;
 import java.io.IOException;
@@ -153,7 +154,7 @@ class BackupIT {
                 "fsfreeze -u \"$LULL_MOUNT_POINT\"; fsfreeze -f \"$LULL_MOUNT_POINT\""
             })
     void aSnapshotThatWasNotHeldToTheEndIsNeitherGoodNorKept(String meanwhile) throws IOException {
-        Path script = snapshotScript("    " + meanwhile + "\n");
+        Path script = SnapshotScript.withBeforeTheCut("    " + meanwhile + "\n");
         LullProcess.Result result =
                 LullProcess.run(
                         "backup",
@@ -205,7 +206,7 @@ class BackupIT {
 
     @Test
     void aSnapshotThatWasNotHeldIsKeptWhereAskedAndMarked() throws IOException {
-        Path script = snapshotScript("    fsfreeze -u \"$LULL_MOUNT_POINT\"\n");
+        Path script = SnapshotScript.withBeforeTheCut("    fsfreeze -u \"$LULL_MOUNT_POINT\"\n");
         LullProcess.run(
                         "snapshot",
                         "take",
@@ -390,19 +391,6 @@ class BackupIT {
                 Path.of(LullProcess.run(arguments.toArray(String[]::new)).expect(0).onlyLine());
         assertThat(archive).exists().hasParent(target);
         return archive;
-    }
-
-    /** The example of the documentation, with something done before the cut. It must lie where only root can write. */
-    private static Path snapshotScript(String beforeTheCut) throws IOException {
-        String example =
-                Files.readString(
-                        TestNamespace.sourceTree().resolve("docs/examples/snapshot-script"));
-        String cut = "    cp --reflink=always";
-        assertThat(example).contains(cut);
-        Path script = Path.of("/var/lib/lull/it-script");
-        Files.writeString(script, example.replace(cut, beforeTheCut + cut));
-        Program.run("chmod", "755", script.toString());
-        return script;
     }
 
     private static String describe(Path directory) {
