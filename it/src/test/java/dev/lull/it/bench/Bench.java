@@ -35,6 +35,7 @@ final class Bench {
         ALL.put("archive", ArchiveSpeed::run);
         ALL.put("status", StatusSpeed::run);
         ALL.put("run", Trap::run);
+        ALL.put("database", Database::run);
         ALL.put("memory", Memory::run);
     }
 
