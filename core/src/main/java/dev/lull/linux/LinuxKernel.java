@@ -1161,16 +1161,22 @@ public final class LinuxKernel implements Kernel {
         if (Thread.currentThread().isVirtual()) {
             throw new IllegalStateException("a virtual thread has no user of its own");
         }
-        int before = effectiveUser();
+        Former before = new Former(effectiveUser());
         check(setEffectiveUser(user), "setresuid", "user " + user);
-        try {
-            SystemCall.call(Scratch.of(), Abi.SETFSUID, before);
+        try (before) {
+            SystemCall.call(Scratch.of(), Abi.SETFSUID, before.user());
             return action.run();
-        } finally {
-            long result = setEffectiveUser(before);
+        }
+    }
+
+    /** Whoever the calling thread was. */
+    private record Former(int user) implements AutoCloseable {
+        @Override
+        public void close() {
+            long result = setEffectiveUser(user);
             if (result < 0) {
                 // The real user is still the old one: the kernel has no reason to refuse.
-                throw new AssertionError("setresuid " + before + ": " + Errno.of((int) -result));
+                throw new AssertionError("setresuid " + user + ": " + Errno.of((int) -result));
             }
         }
     }

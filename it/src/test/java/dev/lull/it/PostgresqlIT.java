@@ -125,7 +125,7 @@ class PostgresqlIT {
     }
 
     /** One record a transaction, each acknowledged before the next is begun. */
-    private final class Ledger implements AutoCloseable {
+    private static final class Ledger implements AutoCloseable {
         private final AtomicLong acknowledged = new AtomicLong();
         private final Connection connection;
         private final Thread writer;
@@ -250,7 +250,7 @@ class PostgresqlIT {
                                             + " AND (SELECT sum(bbalance) FROM pgbench_branches)"
                                             + " = (SELECT sum(delta) FROM pgbench_history)"))
                     .isEqualTo("t");
-            String[] ledger = copy.sql("SELECT count(*), max(n) FROM ledger").split("\\|");
+            String[] ledger = copy.sql("SELECT count(*), max(n) FROM ledger").split("\\|", -1);
             assertThat(ledger[0]).isEqualTo(ledger[1]);
             assertThat(Long.parseLong(ledger[1])).isBetween(before, after + 1);
         }
@@ -608,7 +608,8 @@ class PostgresqlIT {
                 }
                 Files.delete(there.resolve("postmaster.pid"));
                 try (var copy = PostgresqlServer.on(there, PostgresqlServer.PORT + 2)) {
-                    String[] ledger = copy.sql("SELECT count(*), max(n) FROM ledger").split("\\|");
+                    String[] ledger =
+                            copy.sql("SELECT count(*), max(n) FROM ledger").split("\\|", -1);
                     assertThat(ledger[0]).isEqualTo(ledger[1]);
                     assertThat(Long.parseLong(ledger[1])).isGreaterThanOrEqualTo(before);
                 }
