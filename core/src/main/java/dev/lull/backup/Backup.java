@@ -217,10 +217,10 @@ public final class Backup {
         for (Leftover partial : target.leftovers()) {
             snapshots.journal().add(partial);
         }
-        try (RoomWatch _ = RoomWatch.over(snapshots.taken(), plan)) {
-            pending = PendingArchive.write(source(), target, compression, progress);
-        }
-        Manifest.Archive sums = pending.sums();
+        PendingArchive written =
+                watching(() -> PendingArchive.write(source(), target, compression, progress));
+        pending = written;
+        Manifest.Archive sums = written.sums();
         return sums.entries() + " entries, " + sums.bytes() + " bytes";
     }
 
@@ -235,9 +235,10 @@ public final class Backup {
     }
 
     private String verifyArchive(LongConsumer progress) throws IOException, InterruptedException {
-        try (RoomWatch _ = RoomWatch.over(snapshots.taken(), plan)) {
+        watching(() -> {
             pending().verify(progress);
-        }
+            return "";
+        });
         verified.add(
                 "archive read back: sha-256, zstd checksum, tar structure and "
                         + pending().sums().entries()
@@ -245,11 +246,15 @@ public final class Backup {
         return "";
     }
 
-    private String checkFilesystems() throws IOException {
-        try (RoomWatch _ = RoomWatch.over(snapshots.taken(), plan)) {
+    private String checkFilesystems() throws IOException, InterruptedException {
+        return watching(() -> {
             checkAll(mounted());
-        }
-        return "";
+            return "";
+        });
+    }
+
+    private <T> T watching(RoomWatch.Reading<T> reading) throws IOException, InterruptedException {
+        return RoomWatch.over(snapshots.taken(), plan, reading);
     }
 
     private void checkAll(SnapshotTree mounts) throws IOException {
@@ -289,9 +294,8 @@ public final class Backup {
                         .manifest(plan.timeline().entries())
                         .with(verified, plan.timeline().entries());
         Path beside = mounts.writeBeside("manifest.json", manifest.toJson());
-        try (RoomWatch _ = RoomWatch.over(snapshots.taken(), plan)) {
-            toolStatus = tool.run(mounts.source().root(), beside);
-        }
-        return "status " + toolStatus;
+        int status = watching(() -> tool.run(mounts.source().root(), beside));
+        toolStatus = status;
+        return "status " + status;
     }
 }

@@ -4,6 +4,7 @@ import dev.lull.plan.ConsistentSnapshots.Taken;
 import dev.lull.plan.Plan;
 import dev.lull.snapshot.Room;
 import dev.lull.snapshot.SnapshotException;
+import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -11,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Looks once a second, while a backup reads from snapshots, whether their origins still have room to write, and gives the
- * plan up when they have not: production goes first.
+ * plan up when they have not: production goes first. What was read of a snapshot that has become void is not good either.
  */
 final class RoomWatch implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
@@ -22,8 +23,40 @@ final class RoomWatch implements AutoCloseable {
                 Thread.ofPlatform().daemon().name("room-watch").start(() -> watch(snapshots, plan));
     }
 
-    static RoomWatch over(List<Taken> snapshots, Plan plan) {
-        return new RoomWatch(snapshots, plan);
+    /** Reads from snapshots. */
+    @FunctionalInterface
+    interface Reading<T> {
+        T run() throws IOException, InterruptedException;
+    }
+
+    /**
+     * Watches them while something reads from them.
+     *
+     * @throws SnapshotException if one of them was void by the end, whatever came of the reading
+     */
+    static <T> T over(List<Taken> snapshots, Plan plan, Reading<T> reading)
+            throws IOException, InterruptedException {
+        try (RoomWatch _ = new RoomWatch(snapshots, plan)) {
+            T result = reading.run();
+            requireValid(snapshots);
+            return result;
+        } catch (SnapshotException e) {
+            throw e;
+        } catch (IOException e) {
+            try {
+                requireValid(snapshots);
+            } catch (SnapshotException reason) {
+                reason.addSuppressed(e);
+                throw reason;
+            }
+            throw e;
+        }
+    }
+
+    private static void requireValid(List<Taken> snapshots) throws SnapshotException {
+        for (Taken taken : snapshots) {
+            taken.snapshot().room();
+        }
     }
 
     private void watch(List<Taken> snapshots, Plan plan) {

@@ -44,7 +44,8 @@ public interface Snapshot {
      * {@link Room#scarce()} the snapshot is to be deleted: production goes first. Empty where keeping the snapshot
      * cannot harm the origin in a way that the provider could see.
      *
-     * @throws SnapshotException if it could not be found out
+     * @throws SnapshotException if it could not be found out, or the snapshot has become void: whatever is read of it from
+     *     then on is not what it was taken of
      */
     Optional<Room> room() throws SnapshotException;
 
