@@ -17,6 +17,7 @@ module dev.lull.core {
     exports dev.lull.snapshot;
     exports dev.lull.snapshot.btrfs;
     exports dev.lull.snapshot.command;
+    exports dev.lull.snapshot.lvm;
     exports dev.lull.snapshot.process;
     exports dev.lull.snapshot.reflink;
 }

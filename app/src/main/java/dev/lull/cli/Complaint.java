@@ -54,6 +54,7 @@ record Complaint(ExitCode code, String message, Optional<String> hint, List<Stri
                     PlanException.Refused _,
                     SnapshotException.TargetInSet _ ->
                     ExitCode.USAGE;
+            case SnapshotException.FrozenByOther _ -> ExitCode.FROZEN_BY_OTHER;
             case PlanException.NotHeld _, ParticipantException.NotAtRest _ -> ExitCode.NOT_HELD;
             case PlanException.CleanUpIncomplete _ -> ExitCode.UNCLEAN;
             case KernelException kernel when notPermitted(kernel.errno()) -> ExitCode.NOT_PERMITTED;

@@ -16,13 +16,9 @@ import dev.lull.linux.MountNamespace;
 import dev.lull.linux.MountTree;
 import dev.lull.snapshot.Fit;
 import dev.lull.snapshot.Origin;
-import dev.lull.snapshot.Reserve;
 import dev.lull.snapshot.SnapshotException;
 import dev.lull.snapshot.SnapshotProvider;
-import dev.lull.snapshot.btrfs.BtrfsProvider;
-import dev.lull.snapshot.reflink.ReflinkProvider;
 import java.nio.file.Path;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -219,15 +215,10 @@ final class FilesystemCheck {
                             "snapshots and backups are made of paths of lull's own mount namespace only"));
             return;
         }
-        InstantSource clock = InstantSource.system();
-        List<SnapshotProvider> providers =
-                List.of(
-                        new BtrfsProvider(kernel, Reserve.DEFAULT, clock),
-                        new ReflinkProvider(kernel, Reserve.DEFAULT, clock));
         List<String> reasons = new ArrayList<>();
         try {
             Origin origin = Origin.of(kernel, directory);
-            for (SnapshotProvider provider : providers) {
+            for (SnapshotProvider provider : ThisHost.ownProviders(kernel)) {
                 switch (provider.fits(origin)) {
                     case Fit.Yes yes -> {
                         findings.add(

@@ -136,11 +136,11 @@ final class SnapshotCommand implements Callable<Integer> {
                 return;
             }
             System.out.printf(
-                    "%-10s  %-19s  %-12s  %-8s  %-12s  %s%n",
+                    "%-10s  %-19s  %-12s  %-12s  %-12s  %s%n",
                     "ID", "TAKEN", "STATE", "PROVIDER", "LABEL", "OF");
             for (SnapshotRecord one : records) {
                 System.out.printf(
-                        "%-10s  %-19s  %-12s  %-8s  %-12s  %s%n",
+                        "%-10s  %-19s  %-12s  %-12s  %-12s  %s%n",
                         one.id().text(),
                         TIME.format(one.created()),
                         one.state().word(),

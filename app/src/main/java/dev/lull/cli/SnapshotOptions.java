@@ -53,7 +53,7 @@ final class SnapshotOptions {
             names = "--provider",
             paramLabel = "NAME",
             description =
-                    "make snapshots with btrfs, reflink or command (default: the first that fits)")
+                    "make snapshots with btrfs, lvm-thin, lvm-snapshot, reflink or command (default: the first that fits)")
     private @Nullable String provider;
 
     @Option(

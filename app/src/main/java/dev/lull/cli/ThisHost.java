@@ -6,14 +6,17 @@ import dev.lull.linux.LinuxKernel;
 import dev.lull.plan.Host;
 import dev.lull.plan.RunJournals;
 import dev.lull.snapshot.Reserve;
+import dev.lull.snapshot.SnapshotProvider;
 import dev.lull.snapshot.SnapshotProviders;
 import dev.lull.snapshot.SnapshotRecords;
 import dev.lull.snapshot.btrfs.BtrfsProvider;
 import dev.lull.snapshot.command.CommandProvider;
 import dev.lull.snapshot.command.StepLimits;
+import dev.lull.snapshot.lvm.LvmProvider;
 import dev.lull.snapshot.reflink.ReflinkProvider;
 import java.nio.file.Path;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -38,14 +41,22 @@ final class ThisHost {
                 Version.number());
     }
 
-    /** In the order in which they are tried: a btrfs needs no freeze for its own snapshots. */
     private static SnapshotProviders providers(Kernel kernel, Optional<Path> script) {
+        List<SnapshotProvider> all = new ArrayList<>(ownProviders(kernel));
+        all.add(new CommandProvider(kernel, script, StepLimits.DEFAULT, InstantSource.system()));
+        return new SnapshotProviders(all);
+    }
+
+    /**
+     * Those that need no script, in the order in which they are tried: a btrfs needs no freeze for its own snapshots.
+     */
+    static List<SnapshotProvider> ownProviders(Kernel kernel) {
         InstantSource clock = InstantSource.system();
-        return new SnapshotProviders(
-                List.of(
-                        new BtrfsProvider(kernel, Reserve.DEFAULT, clock),
-                        new ReflinkProvider(kernel, Reserve.DEFAULT, clock),
-                        new CommandProvider(kernel, script, StepLimits.DEFAULT, clock)));
+        return List.of(
+                new BtrfsProvider(kernel, Reserve.DEFAULT, clock),
+                LvmProvider.thin(kernel, Reserve.DEFAULT, clock),
+                LvmProvider.classic(kernel, clock),
+                new ReflinkProvider(kernel, Reserve.DEFAULT, clock));
     }
 
     static void requireRoot(Kernel kernel) throws CommandException {

@@ -11,7 +11,7 @@ import java.util.List;
  * Writes back beforehand what the kernel would otherwise write back with the writers already blocked
  * (fs/super.c, freeze_super: sync_filesystem comes after FREEZE_WRITE).
  */
-final class PreSync {
+public final class PreSync {
     /** A round as short as this leaves little for the freeze. */
     static final Duration SHORT = Duration.ofMillis(30);
 
@@ -25,7 +25,7 @@ final class PreSync {
      *
      * @param backing what lies below, topmost first: the file behind a loop device
      */
-    static void rounds(Kernel kernel, Descriptor filesystem, List<Descriptor> backing)
+    public static void rounds(Kernel kernel, Descriptor filesystem, List<Descriptor> backing)
             throws KernelException {
         for (int round = 0; round < ROUNDS; round++) {
             long began = kernel.bootNanos();

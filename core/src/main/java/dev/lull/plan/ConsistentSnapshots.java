@@ -421,6 +421,7 @@ public final class ConsistentSnapshots {
     private String preSync() throws PlanException, FreezeException, IOException {
         List<Path> paths = frozen().map(r -> r.named().paths().getFirst()).toList();
         if (paths.isEmpty()) {
+            settle();
             return "nothing is frozen: the snapshot is atomic";
         }
         FreezeSet set = FreezeSet.open(host.kernel(), paths, false);
@@ -438,10 +439,14 @@ public final class ConsistentSnapshots {
         armed =
                 host.freezer()
                         .arm(set, order.timeouts(), order.options().toArray(FreezeOption[]::new));
+        settle();
+        return "";
+    }
+
+    private void settle() throws SnapshotException {
         for (Ready one : ready) {
             one.snapshot().settle();
         }
-        return "";
     }
 
     /** What has a relative name, a tool's output or a core dump, would be written there, and wait for the thaw. */

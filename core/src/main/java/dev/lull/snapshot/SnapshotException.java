@@ -133,6 +133,15 @@ public class SnapshotException extends IOException {
         }
     }
 
+    /** Somebody else has frozen the filesystem, and no snapshot can be made of it until that has ended. */
+    public static final class FrozenByOther extends SnapshotException {
+        private static final long serialVersionUID = 1L;
+
+        public FrozenByOther(String subject, String reason, String hint) {
+            super("snapshot", subject, reason, null, hint, null);
+        }
+    }
+
     /** A program that is needed is not installed. */
     public static final class ToolMissing extends SnapshotException {
         private static final long serialVersionUID = 1L;
