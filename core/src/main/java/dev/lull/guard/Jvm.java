@@ -16,8 +16,16 @@ public final class Jvm {
     /** Set to {@code true} by the launcher in the run that makes the caches of the sentry and the canary. */
     private static final String LEARN = "lull.learn";
 
-    /** Writing a cache needs more heap than running with one. */
-    private static final List<String> SIZE_FOR_LEARNING = List.of("-Xms64m", "-Xmx256m");
+    /**
+     * Writing a cache needs more heap than running with one. It is to hold no code, which is for this processor: on a
+     * lesser one, JDK 25 would end with SIGILL (tried).
+     */
+    private static final List<String> FOR_LEARNING =
+            List.of(
+                    "-Xms64m",
+                    "-Xmx256m",
+                    "-XX:+UnlockDiagnosticVMOptions",
+                    "-XX:-AOTAdapterCaching");
 
     private Jvm() {}
 
@@ -119,7 +127,7 @@ public final class Jvm {
             command.add("-D" + CACHES + "=" + caches);
             Path cache = Path.of(caches, name + ".aot");
             if (Boolean.getBoolean(LEARN)) {
-                command.addAll(SIZE_FOR_LEARNING);
+                command.addAll(FOR_LEARNING);
                 command.add("-D" + LEARN + "=true");
                 command.add("-XX:AOTCacheOutput=" + cache);
             } else if (Files.isReadable(cache)) {

@@ -15,6 +15,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code ./lull} itself: which JDK it takes, from where it can be called, what it prints. */
 class LauncherIT {
@@ -170,5 +172,20 @@ class LauncherIT {
             Files.write(cache, new byte[4096]);
         }
         assertThat(run(shared, Map.of(), lull(), "--version")).isEqualTo(expected);
+    }
+
+    /** Code in a cache is for the processor that it was made on: elsewhere the JVM would end with SIGILL. */
+    @ParameterizedTest
+    @ValueSource(strings = {"status", "--help"})
+    void noAotCacheHoldsCode(String command) throws Exception {
+        Path log = Files.createTempFile(shared, "log", "");
+
+        run(
+                ROOT,
+                Map.of("_JAVA_OPTIONS", "-Xlog:aot+codecache+init=info:file=" + log),
+                ROOT.resolve("lull").toString(),
+                command);
+
+        assertThat(log).content().contains("AOT Code Cache is empty");
     }
 }
