@@ -7,6 +7,7 @@ import dev.lull.it.harness.FilesystemType;
 import dev.lull.it.harness.FrozenProbe;
 import dev.lull.it.harness.LullProcess;
 import dev.lull.it.harness.MountNamespace;
+import dev.lull.it.harness.PostgresqlLedger;
 import dev.lull.it.harness.PostgresqlServer;
 import dev.lull.it.harness.Processes;
 import dev.lull.it.harness.Program;
@@ -19,13 +20,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -124,45 +122,6 @@ class PostgresqlIT {
         Files.setPosixFilePermissions(HOOK, PosixFilePermissions.fromString("rwx------"));
     }
 
-    /** One record a transaction, each acknowledged before the next is begun. */
-    private static final class Ledger implements AutoCloseable {
-        private final AtomicLong acknowledged = new AtomicLong();
-        private final Connection connection;
-        private final Thread writer;
-        private volatile boolean ending;
-        private volatile SQLException failure;
-
-        Ledger(PostgresqlServer of) throws SQLException {
-            connection = connect(of);
-            of.sql("TRUNCATE ledger");
-            writer = Thread.ofPlatform().start(this::write);
-        }
-
-        private void write() {
-            try (Statement statement = connection.createStatement()) {
-                while (!ending) {
-                    statement.execute(
-                            "INSERT INTO ledger VALUES (" + (acknowledged.get() + 1) + ")");
-                    acknowledged.incrementAndGet();
-                }
-            } catch (SQLException e) {
-                failure = e;
-            }
-        }
-
-        long acknowledged() {
-            return acknowledged.get();
-        }
-
-        @Override
-        public void close() throws Exception {
-            ending = true;
-            writer.join();
-            connection.close();
-            assertThat((Throwable) failure).isNull();
-        }
-    }
-
     @Test
     void whatWasAcknowledgedBeforeTheFreezeIsInTheBackup() throws Exception {
         Program.run(
@@ -190,7 +149,7 @@ class PostgresqlIT {
         long before;
         long after;
         LullProcess.Result backup;
-        try (Ledger ledger = new Ledger(server)) {
+        try (PostgresqlLedger ledger = PostgresqlLedger.write(server)) {
             await().atMost(PATIENCE).until(() -> ledger.acknowledged() > 100);
             before = ledger.acknowledged();
             backup = backup(server.participant(), "--name", "loaded", "--json").expect(0);
@@ -237,9 +196,10 @@ class PostgresqlIT {
         Path restored = target.resolve("restored");
         LullProcess.run("restore", archive.toString(), restored.toString()).expect(0);
         Path there = in(restored, server.data());
-        relink(there.resolve("pg_wal"), in(restored, wal.resolve("wal")));
+        PostgresqlServer.relink(there.resolve("pg_wal"), in(restored, wal.resolve("wal")));
         try (var links = Files.list(there.resolve("pg_tblspc"))) {
-            relink(links.findFirst().orElseThrow(), in(restored, space.resolve("space")));
+            PostgresqlServer.relink(
+                    links.findFirst().orElseThrow(), in(restored, space.resolve("space")));
         }
         Files.delete(there.resolve("postmaster.pid"));
         try (var copy = PostgresqlServer.on(there, PostgresqlServer.PORT + 1)) {
@@ -250,9 +210,7 @@ class PostgresqlIT {
                                             + " AND (SELECT sum(bbalance) FROM pgbench_branches)"
                                             + " = (SELECT sum(delta) FROM pgbench_history)"))
                     .isEqualTo("t");
-            String[] ledger = copy.sql("SELECT count(*), max(n) FROM ledger").split("\\|", -1);
-            assertThat(ledger[0]).isEqualTo(ledger[1]);
-            assertThat(Long.parseLong(ledger[1])).isBetween(before, after + 1);
+            PostgresqlLedger.requireWhole(copy, before, after);
         }
     }
 
@@ -277,13 +235,6 @@ class PostgresqlIT {
 
     private static Path in(Path restored, Path original) {
         return restored.resolve(Path.of("/").relativize(original));
-    }
-
-    private static void relink(Path link, Path to) throws IOException {
-        assertThat(link).isSymbolicLink();
-        Files.delete(link);
-        Files.createSymbolicLink(link, to);
-        PostgresqlServer.openWay(to);
     }
 
     @Test
@@ -372,7 +323,7 @@ class PostgresqlIT {
     @Test
     void aSessionThatEndsWhileTheSnapshotIsTakenCostsTheBackup() throws Exception {
         Path script = waitingScript();
-        try (Connection connection = connect(server);
+        try (Connection connection = server.connect();
                 Statement statement = connection.createStatement()) {
             String terminate =
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -438,13 +389,6 @@ class PostgresqlIT {
         await().atMost(PATIENCE)
                 .pollInterval(Duration.ofMillis(20))
                 .until(() -> Files.exists(target.resolve("reached")));
-    }
-
-    private static Connection connect(PostgresqlServer to) throws SQLException {
-        return DriverManager.getConnection(
-                "jdbc:postgresql://127.0.0.1:" + to.port() + "/postgres",
-                "postgres",
-                PostgresqlServer.PASSWORD);
     }
 
     @Test
@@ -572,7 +516,7 @@ class PostgresqlIT {
                                         .errText())
                         .contains("cannot have snapshots of one instant");
                 long before;
-                try (Ledger ledger = new Ledger(other)) {
+                try (PostgresqlLedger ledger = PostgresqlLedger.write(other)) {
                     await().atMost(PATIENCE).until(() -> ledger.acknowledged() > 100);
                     before = ledger.acknowledged();
                     LullProcess.run(
@@ -601,10 +545,12 @@ class PostgresqlIT {
                 Path there = in(restored, other.data());
                 assertThat(there.resolve("backup_label")).isRegularFile();
                 assertThat(there.resolve("tablespace_map")).isRegularFile();
-                relink(there.resolve("pg_wal"), in(restored, second.resolve("wal")));
+                PostgresqlServer.relink(
+                        there.resolve("pg_wal"), in(restored, second.resolve("wal")));
                 Files.delete(there.resolve("tablespace_map"));
                 try (var links = Files.list(there.resolve("pg_tblspc"))) {
-                    relink(links.findFirst().orElseThrow(), in(restored, second.resolve("space")));
+                    PostgresqlServer.relink(
+                            links.findFirst().orElseThrow(), in(restored, second.resolve("space")));
                 }
                 Files.delete(there.resolve("postmaster.pid"));
                 try (var copy = PostgresqlServer.on(there, PostgresqlServer.PORT + 2)) {

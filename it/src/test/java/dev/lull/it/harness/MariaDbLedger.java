@@ -1,5 +1,7 @@
 package dev.lull.it.harness;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -101,6 +103,33 @@ public final class MariaDbLedger implements AutoCloseable {
     /** What made writers end. */
     public List<SQLException> failures() {
         return List.copyOf(failures);
+    }
+
+    /** A copy has all that was acknowledged before, nothing that was begun after, and no gap. */
+    public static void requireWhole(MariaDbServer copy, List<Long> before, List<Long> after) {
+        assertThat(copy.query("SELECT SUM(balance) FROM ledger.account")).isEqualTo("0");
+        for (int writer = 0; writer < before.size(); writer++) {
+            long entries = count(copy, "entry", writer);
+            long inAria = count(copy, "aria", writer);
+            long inMyIsam = count(copy, "myisam", writer);
+            assertThat(entries).isBetween(before.get(writer), after.get(writer));
+            assertThat(entries - inAria).isBetween(0L, 1L);
+            assertThat(inAria - inMyIsam).isBetween(0L, 1L);
+            assertThat(entries - inMyIsam).isBetween(0L, 1L);
+        }
+    }
+
+    /** They are numbered from 1: so many, and none is missing. */
+    private static long count(MariaDbServer copy, String table, int writer) {
+        String[] found =
+                copy.query(
+                                "SELECT COUNT(*), COALESCE(MAX(n), 0) FROM ledger."
+                                        + table
+                                        + " WHERE writer = "
+                                        + writer)
+                        .split("\\|", -1);
+        assertThat(found[0]).isEqualTo(found[1]);
+        return Long.parseLong(found[0]);
     }
 
     /** Ends them, and waits for it. */

@@ -6,6 +6,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -194,6 +197,19 @@ public final class PostgresqlServer implements AutoCloseable {
         var words = new ArrayList<>(List.of("postgresql", "host=" + sockets, "port=" + port));
         words.addAll(List.of(settings));
         return String.join(",", words);
+    }
+
+    /** As its superuser, over TCP. */
+    public Connection connect() throws SQLException {
+        return DriverManager.getConnection(
+                "jdbc:postgresql://127.0.0.1:" + port + "/postgres", USER, PASSWORD);
+    }
+
+    /** Lets a link of a restored cluster lead to where its directory is now. */
+    public static void relink(Path link, Path to) throws IOException {
+        Files.delete(link);
+        Files.createSymbolicLink(link, to);
+        openWay(to);
     }
 
     /** What psql prints for a statement that must succeed, the columns divided by {@code |}. */
