@@ -60,7 +60,7 @@ import org.junit.jupiter.api.Timeout;
  * whose lease was not released, nothing stays frozen, and what the run leaves its journal removes.
  *
  * <p>There is time for every fault at every step with {@code -Dlull.plan.faults=all}, as {@code dev/reliability} has it;
- * otherwise each fault comes once.
+ * otherwise each fault comes once, but for two processes that are stopped.
  */
 class PlanFaultsIT {
     private static final int DRY_RUNS = 3;
@@ -118,6 +118,13 @@ class PlanFaultsIT {
 
     private static final Blow LATE = new Late(SnapshotPlan.TIMEOUT.dividedBy(4));
     private static final Blow TOO_LATE = new Late(SnapshotPlan.TIMEOUT.plus(Timing.GRACE));
+
+    /** Of those there is time for all only where all are tried. */
+    private static boolean lastsUntilTheDeadline(Blow blow) {
+        return blow instanceof Struck(Strike<Role> strike)
+                && strike.signal() == Signal.STOP
+                && strike.victims().size() > 1;
+    }
 
     /** What a run has said of its snapshot. */
     private enum Said {
@@ -261,7 +268,8 @@ class PlanFaultsIT {
     @Timeout(1800)
     void everyStepWithEveryBlow() throws Exception {
         List<String> steps = steps();
-        List<Blow> blows = Blow.all();
+        List<Blow> blows =
+                Blow.all().stream().filter(blow -> ALL || !lastsUntilTheDeadline(blow)).toList();
         assertThat(steps).contains("freeze", "snapshot", "thaw").endsWith(Plan.CLEAN_UP);
         int faults = ALL ? steps.size() * blows.size() : blows.size();
         try (var neighbour = ScratchFilesystem.make(FilesystemType.EXT4);

@@ -55,12 +55,12 @@ import org.junit.jupiter.api.Timeout;
  * run out, thawed by somebody else, abandoned, and with snapshots. The probes of the storm see what the kernel does, and
  * are held against what the lease says. At the end every filesystem passes its checker, and so has every snapshot.
  *
- * <p>Takes {@code -Dlull.soak.seconds} (60), and what the checkers take after them; draws from {@code -Dlull.soak.seed}.
+ * <p>Takes {@code -Dlull.soak.seconds} (30), and what the checkers take after them; draws from {@code -Dlull.soak.seed}.
  * {@code dev/soak} sets both.
  */
 @Timeout(value = 1, unit = TimeUnit.DAYS)
 class SoakIT {
-    private static final long SECONDS = Long.getLong("lull.soak.seconds", 60);
+    private static final long SECONDS = Long.getLong("lull.soak.seconds", 30);
     private static final long SEED =
             Long.getLong("lull.soak.seed", System.currentTimeMillis() % 1_000_000);
 

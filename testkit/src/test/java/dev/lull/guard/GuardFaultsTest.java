@@ -155,18 +155,20 @@ class GuardFaultsTest {
         assertThat(faults.get()).isPositive();
     }
 
-    /** Of these, where there is not time for all, one at each call. */
+    /** Of these, where there is not time for all, two at each call. */
     private static boolean isByTurns(Blow blow) {
         return switch (blow) {
             case Trouble trouble -> trouble == Trouble.LATE || trouble == Trouble.TOO_LATE;
-            case Struck(Strike<Role> strike) -> strike.victims().size() > 1;
+            case Struck(Strike<Role> strike) ->
+                    strike.victims().size() > 1 || strike.signal() == Strike.Signal.STOP;
         };
     }
 
     private static List<Blow> some(int turn) {
         List<Blow> some = new ArrayList<>(BY_TURNS.get(false));
         List<Blow> others = BY_TURNS.get(true);
-        some.add(others.get(turn % others.size()));
+        some.add(others.get(2 * turn % others.size()));
+        some.add(others.get((2 * turn + 1) % others.size()));
         return some;
     }
 
