@@ -138,7 +138,7 @@ public final class Proof {
                                         one.application().evidence(),
                                         places(),
                                         beside));
-        report.addAll(lines);
+        lines.forEach(line -> report.add(one.application().name() + ": " + line));
         return String.join("; ", lines);
     }
 

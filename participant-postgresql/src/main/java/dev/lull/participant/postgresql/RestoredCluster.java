@@ -356,8 +356,7 @@ final class RestoredCluster {
                     "nothing can be relied on in this backup of it; restore from another");
         }
         report.add(
-                name
-                        + ": PostgreSQL "
+                "PostgreSQL "
                         + state.getOrDefault("version", "")
                         + " recovered to "
                         + end
@@ -373,7 +372,7 @@ final class RestoredCluster {
         if (extension && Files.isExecutable(Path.of(installation.program("pg_amcheck")))) {
             return true;
         }
-        report.add(name + ": tables and indexes were not checked, there is no pg_amcheck");
+        report.add("tables and indexes were not checked, there is no pg_amcheck");
         return false;
     }
 
@@ -412,6 +411,6 @@ final class RestoredCluster {
                         "the backup is what the server had: check the server itself with pg_amcheck");
             }
         }
-        report.add(name + ": pg_amcheck found nothing wrong with its tables and indexes");
+        report.add("pg_amcheck found nothing wrong with its tables and indexes");
     }
 }
