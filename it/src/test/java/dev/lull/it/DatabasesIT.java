@@ -155,13 +155,13 @@ class DatabasesIT {
 
         Path restored = target.resolve("restored");
         LullProcess.run("restore", archive.toString(), restored.toString()).expect(0);
-        Program.run("chmod", "-R", "a+x", target.toString());
         Path cluster = in(restored, postgresql.data());
         PostgresqlServer.relink(cluster.resolve("pg_wal"), in(restored, wal.resolve("wal")));
         Files.delete(cluster.resolve("postmaster.pid"));
         try (var copy = PostgresqlServer.on(cluster, PostgresqlServer.PORT + 1)) {
             PostgresqlLedger.requireWhole(copy, before, after);
         }
+        Program.run("chmod", "-R", "a+x", target.toString());
         try (var copy =
                 MariaDbServer.on(in(restored, mariaDb.data()), in(restored, mariaDb.logs()))) {
             copy.start(List.of());
