@@ -10,22 +10,47 @@ import java.util.Set;
  */
 public interface PreparedSnapshot extends AutoCloseable {
     /**
-     * Whether the origin is to be frozen when the snapshot is taken. If not, the cut is atomic by itself, and taking it
-     * from a frozen filesystem would wait for the thaw: the origin must then not be in the freeze set.
+     * What the plan has to know before it is taken.
+     *
+     * @param intent what there will be, in state {@link SnapshotState#TAKING}: to be recorded before the freeze
+     * @param wantsFreeze whether the origin is to be frozen when the snapshot is taken. If not, the cut is atomic by itself,
+     *     and taking it from a frozen filesystem would wait for the thaw: the origin must then not be in the freeze set
+     * @param writesTo the filesystems that {@link #take()} writes to, those included that lie beneath them. None may be in
+     *     the freeze set: the plan refuses with {@link SnapshotException.TargetInSet}
+     * @param estimate how long {@link #take()} is expected to last, on the safe side
      */
-    boolean wantsFreeze();
+    record Terms(
+            SnapshotRecord intent,
+            boolean wantsFreeze,
+            Set<DeviceNumber> writesTo,
+            Duration estimate) {
+        public Terms {
+            writesTo = Set.copyOf(writesTo);
+        }
+    }
 
-    /**
-     * The filesystems that {@link #take()} writes to, those included that lie beneath them. None may be in the freeze
-     * set: the plan refuses with {@link SnapshotException.TargetInSet}.
-     */
-    Set<DeviceNumber> writesTo();
+    /** What the plan has to know; the same at all times. */
+    Terms terms();
 
-    /** How long {@link #take()} is expected to last, on the safe side. */
-    Duration estimate();
+    /** See {@link Terms#wantsFreeze}. */
+    default boolean wantsFreeze() {
+        return terms().wantsFreeze();
+    }
 
-    /** What there will be, in state {@link SnapshotState#TAKING}: to be recorded before the freeze. */
-    SnapshotRecord intent();
+    /** See {@link Terms#writesTo}. */
+    default Set<DeviceNumber> writesTo() {
+        return terms().writesTo();
+    }
+
+    /** See {@link Terms#estimate}. */
+    default Duration estimate() {
+        return terms().estimate();
+    }
+
+    /** See {@link Terms#intent}. */
+    default SnapshotRecord intent() {
+        return terms().intent();
+    }
 
     /**
      * Writes back what {@link #take()} would otherwise have to wait for in the window. To be called after the last

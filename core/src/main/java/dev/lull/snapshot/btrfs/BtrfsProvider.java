@@ -123,8 +123,8 @@ public final class BtrfsProvider implements SnapshotProvider {
                     origin,
                     directory,
                     new SubvolumeSnapshot(kernel, intent, kept),
-                    ESTIMATE,
-                    Origin.written(kernel, origin.directory()),
+                    new PreparedSnapshot.Terms(
+                            intent, false, Origin.written(kernel, origin.directory()), ESTIMATE),
                     undo);
         } catch (IOException e) {
             undo.runAfter(e);

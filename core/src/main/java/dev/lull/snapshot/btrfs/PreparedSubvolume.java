@@ -1,6 +1,5 @@
 package dev.lull.snapshot.btrfs;
 
-import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.snapshot.Origin;
@@ -8,11 +7,8 @@ import dev.lull.snapshot.PreparedSnapshot;
 import dev.lull.snapshot.Snapshot;
 import dev.lull.snapshot.SnapshotDirectory;
 import dev.lull.snapshot.SnapshotException;
-import dev.lull.snapshot.SnapshotRecord;
 import dev.lull.snapshot.Undo;
 import java.io.IOException;
-import java.time.Duration;
-import java.util.Set;
 
 /** The subvolume and the directory are open; only the snapshot is left to be made. */
 final class PreparedSubvolume implements PreparedSnapshot {
@@ -20,8 +16,7 @@ final class PreparedSubvolume implements PreparedSnapshot {
     private final Origin origin;
     private final SnapshotDirectory directory;
     private final SubvolumeSnapshot snapshot;
-    private final Duration estimate;
-    private final Set<DeviceNumber> writesTo;
+    private final Terms terms;
     private final Undo undo;
     private final String name;
     private boolean begun;
@@ -31,37 +26,20 @@ final class PreparedSubvolume implements PreparedSnapshot {
             Origin origin,
             SnapshotDirectory directory,
             SubvolumeSnapshot snapshot,
-            Duration estimate,
-            Set<DeviceNumber> writesTo,
+            Terms terms,
             Undo undo) {
         this.kernel = kernel;
         this.origin = origin;
         this.directory = directory;
         this.snapshot = snapshot;
-        this.estimate = estimate;
-        this.writesTo = writesTo;
+        this.terms = terms;
         this.undo = undo;
         this.name = snapshot.id().text();
     }
 
     @Override
-    public boolean wantsFreeze() {
-        return false;
-    }
-
-    @Override
-    public Set<DeviceNumber> writesTo() {
-        return writesTo;
-    }
-
-    @Override
-    public Duration estimate() {
-        return estimate;
-    }
-
-    @Override
-    public SnapshotRecord intent() {
-        return snapshot.record();
+    public Terms terms() {
+        return terms;
     }
 
     @Override

@@ -114,13 +114,10 @@ public final class CommandProvider implements SnapshotProvider {
             awaitReady(runner, taking);
             return new PreparedCommand(
                     runner,
-                    prepared,
                     taking,
                     limits,
                     request.timeout(),
-                    wantsFreeze,
-                    estimate,
-                    writesTo,
+                    new PreparedSnapshot.Terms(prepared, wantsFreeze, writesTo, estimate),
                     undo);
         } catch (SnapshotException | RuntimeException e) {
             undo.runAfter(e);

@@ -1,10 +1,8 @@
 package dev.lull.snapshot.command;
 
-import dev.lull.linux.DeviceNumber;
 import dev.lull.snapshot.PreparedSnapshot;
 import dev.lull.snapshot.Snapshot;
 import dev.lull.snapshot.SnapshotException;
-import dev.lull.snapshot.SnapshotRecord;
 import dev.lull.snapshot.Undo;
 import dev.lull.snapshot.process.BoundedProcess;
 import java.io.IOException;
@@ -13,7 +11,6 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /** A script that stands at the line: its {@code take} runs and waits for the word. */
 final class PreparedCommand implements PreparedSnapshot {
@@ -22,56 +19,32 @@ final class PreparedCommand implements PreparedSnapshot {
     private static final byte[] CUT = "cut\n".getBytes(StandardCharsets.UTF_8);
 
     private final Script script;
-    private final SnapshotRecord intent;
     private final BoundedProcess taking;
     private final StepLimits limits;
     private final Duration timeout;
-    private final boolean wantsFreeze;
-    private final Duration estimate;
-    private final Set<DeviceNumber> writesTo;
+    private final Terms terms;
     private final Undo undo;
     private boolean begun;
     private boolean closed;
 
     PreparedCommand(
             Script script,
-            SnapshotRecord intent,
             BoundedProcess taking,
             StepLimits limits,
             Duration timeout,
-            boolean wantsFreeze,
-            Duration estimate,
-            Set<DeviceNumber> writesTo,
+            Terms terms,
             Undo undo) {
         this.script = script;
-        this.intent = intent;
         this.taking = taking;
         this.limits = limits;
         this.timeout = timeout;
-        this.wantsFreeze = wantsFreeze;
-        this.estimate = estimate;
-        this.writesTo = writesTo;
+        this.terms = terms;
         this.undo = undo;
     }
 
     @Override
-    public boolean wantsFreeze() {
-        return wantsFreeze;
-    }
-
-    @Override
-    public Set<DeviceNumber> writesTo() {
-        return writesTo;
-    }
-
-    @Override
-    public Duration estimate() {
-        return estimate;
-    }
-
-    @Override
-    public SnapshotRecord intent() {
-        return intent;
+    public Terms terms() {
+        return terms;
     }
 
     @Override
@@ -82,7 +55,7 @@ final class PreparedCommand implements PreparedSnapshot {
     @Override
     public Snapshot take() throws SnapshotException {
         if (begun || closed) {
-            throw new IllegalStateException("snapshot " + intent.id() + " was taken or given up");
+            throw new IllegalStateException("snapshot " + intent().id() + " was taken or given up");
         }
         begun = true;
         Map<String, String> learnt = new HashMap<>();
@@ -102,9 +75,9 @@ final class PreparedCommand implements PreparedSnapshot {
             throw script.failed(Script.Step.TAKE, e);
         }
         undo.forget();
-        Map<String, String> names = new HashMap<>(intent.names());
+        Map<String, String> names = new HashMap<>(intent().names());
         Script.names(script.path(), learnt).forEach(names::put);
-        return new CommandSnapshot(script, intent.withNames(names), Optional.of(taking), limits);
+        return new CommandSnapshot(script, intent().withNames(names), Optional.of(taking), limits);
     }
 
     private void learn(Map<String, String> known, String line) throws SnapshotException {

@@ -251,9 +251,9 @@ public final class LvmProvider implements SnapshotProvider {
                 origin,
                 command,
                 snapshot,
-                ESTIMATE,
                 request.timeout(),
-                Origin.written(kernel, origin.directory()));
+                new PreparedSnapshot.Terms(
+                        intent, false, Origin.written(kernel, origin.directory()), ESTIMATE));
     }
 
     /** Returns what must stay free in it. */

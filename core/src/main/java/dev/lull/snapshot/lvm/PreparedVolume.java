@@ -1,18 +1,15 @@
 package dev.lull.snapshot.lvm;
 
 import dev.lull.guard.PreSync;
-import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.snapshot.Origin;
 import dev.lull.snapshot.PreparedSnapshot;
 import dev.lull.snapshot.Snapshot;
 import dev.lull.snapshot.SnapshotException;
-import dev.lull.snapshot.SnapshotRecord;
 import dev.lull.snapshot.process.BoundedProcess;
 import java.time.Duration;
 import java.util.List;
-import java.util.Set;
 
 /** Everything is checked; only {@code lvcreate} is left. */
 final class PreparedVolume implements PreparedSnapshot {
@@ -21,9 +18,8 @@ final class PreparedVolume implements PreparedSnapshot {
     private final Origin origin;
     private final List<String> command;
     private final VolumeSnapshot snapshot;
-    private final Duration estimate;
     private final Duration limit;
-    private final Set<DeviceNumber> writesTo;
+    private final Terms terms;
     private boolean begun;
     private boolean failed;
 
@@ -37,37 +33,20 @@ final class PreparedVolume implements PreparedSnapshot {
             Origin origin,
             List<String> command,
             VolumeSnapshot snapshot,
-            Duration estimate,
             Duration limit,
-            Set<DeviceNumber> writesTo) {
+            Terms terms) {
         this.kernel = kernel;
         this.lvm = lvm;
         this.origin = origin;
         this.command = List.copyOf(command);
         this.snapshot = snapshot;
-        this.estimate = estimate;
         this.limit = limit;
-        this.writesTo = writesTo;
+        this.terms = terms;
     }
 
     @Override
-    public boolean wantsFreeze() {
-        return false;
-    }
-
-    @Override
-    public Set<DeviceNumber> writesTo() {
-        return writesTo;
-    }
-
-    @Override
-    public Duration estimate() {
-        return estimate;
-    }
-
-    @Override
-    public SnapshotRecord intent() {
-        return snapshot.record();
+    public Terms terms() {
+        return terms;
     }
 
     /** LVM suspends the volume, which writes back what is dirty with the writers blocked. */

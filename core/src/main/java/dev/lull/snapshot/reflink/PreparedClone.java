@@ -1,17 +1,13 @@
 package dev.lull.snapshot.reflink;
 
 import dev.lull.linux.Descriptor;
-import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.snapshot.PreparedSnapshot;
 import dev.lull.snapshot.Snapshot;
 import dev.lull.snapshot.SnapshotException;
-import dev.lull.snapshot.SnapshotRecord;
 import dev.lull.snapshot.Undo;
 import java.io.IOException;
-import java.time.Duration;
-import java.util.Set;
 
 /** Both files are open; only FICLONE is left. */
 final class PreparedClone implements PreparedSnapshot {
@@ -19,8 +15,7 @@ final class PreparedClone implements PreparedSnapshot {
     private final Descriptor source;
     private final Descriptor target;
     private final ReflinkSnapshot snapshot;
-    private final Duration estimate;
-    private final Set<DeviceNumber> writesTo;
+    private final Terms terms;
     private final Undo handles;
     private final Undo undo;
     private boolean begun;
@@ -35,38 +30,21 @@ final class PreparedClone implements PreparedSnapshot {
             Descriptor source,
             Descriptor target,
             ReflinkSnapshot snapshot,
-            Duration estimate,
-            Set<DeviceNumber> writesTo,
+            Terms terms,
             Undo handles,
             Undo undo) {
         this.kernel = kernel;
         this.source = source;
         this.target = target;
         this.snapshot = snapshot;
-        this.estimate = estimate;
-        this.writesTo = writesTo;
+        this.terms = terms;
         this.handles = handles;
         this.undo = undo;
     }
 
     @Override
-    public boolean wantsFreeze() {
-        return true;
-    }
-
-    @Override
-    public Set<DeviceNumber> writesTo() {
-        return writesTo;
-    }
-
-    @Override
-    public Duration estimate() {
-        return estimate;
-    }
-
-    @Override
-    public SnapshotRecord intent() {
-        return snapshot.record();
+    public Terms terms() {
+        return terms;
     }
 
     @Override

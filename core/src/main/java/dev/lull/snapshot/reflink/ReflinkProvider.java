@@ -182,8 +182,8 @@ public final class ReflinkProvider implements SnapshotProvider {
                     source,
                     target,
                     snapshot,
-                    estimate,
-                    Origin.written(kernel, source),
+                    new PreparedSnapshot.Terms(
+                            intent, true, Origin.written(kernel, source), estimate),
                     handles,
                     undo);
         } catch (IOException e) {
