@@ -79,6 +79,18 @@ public record SnapshotRecord(
         return name;
     }
 
+    /**
+     * Whoever opens a snapshot has to be the provider that made it.
+     *
+     * @param name the provider's
+     * @throws SnapshotException if it is another's
+     */
+    public void requireProvider(String name) throws SnapshotException {
+        if (!provider.equals(name)) {
+            throw new SnapshotException("open snapshot", id.text(), "is of provider " + provider);
+        }
+    }
+
     /** The same snapshot, further on. */
     public SnapshotRecord with(SnapshotState newState) {
         return new SnapshotRecord(

@@ -159,10 +159,7 @@ public final class BtrfsProvider implements SnapshotProvider {
     @Override
     public Snapshot open(SnapshotRecord snapshot) throws SnapshotException {
         String subject = snapshot.id().text();
-        if (!snapshot.provider().equals(NAME)) {
-            throw new SnapshotException(
-                    "open snapshot", subject, "is of provider " + snapshot.provider());
-        }
+        snapshot.requireProvider(NAME);
         snapshot.name(ROOT);
         try {
             return new SubvolumeSnapshot(kernel, snapshot, Long.parseLong(snapshot.name(RESERVE)));

@@ -18,6 +18,7 @@ import dev.lull.snapshot.SnapshotProvider;
 import dev.lull.snapshot.SnapshotRecord;
 import dev.lull.snapshot.Undo;
 import dev.lull.snapshot.check.ReadEverything;
+import dev.lull.snapshot.mount.SnapshotMount;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -64,7 +65,7 @@ final class SubvolumeSnapshot implements Snapshot {
         Undo undo = new Undo();
         try (SnapshotDirectory directory = directory()) {
             kernel.mount(directory.entry(name).toString(), target, "", MountFlag.BIND, "");
-            undo.add(() -> unmount(target));
+            undo.add(() -> SnapshotMount.unmount(kernel, target));
             long flags =
                     MountFlag.BIND
                             | MountFlag.REMOUNT
@@ -73,7 +74,7 @@ final class SubvolumeSnapshot implements Snapshot {
                             | MountFlag.NO_DEV;
             kernel.mount("none", target, "", flags, "");
             checkMounted(target);
-            return new Mounted(target, undo);
+            return new SnapshotMount(target, undo);
         } catch (IOException e) {
             undo.runAfter(e);
             throw failure("mount snapshot", e);
@@ -92,26 +93,6 @@ final class SubvolumeSnapshot implements Snapshot {
     private boolean isThis(Mount mount) {
         return mount.type().equals("btrfs")
                 && Path.of(mount.root()).endsWith(Path.of(SnapshotProvider.DIRECTORY, name));
-    }
-
-    private void unmount(Path target) throws SnapshotException {
-        try {
-            kernel.unmount(target, false);
-        } catch (KernelException e) {
-            SnapshotException failure =
-                    new SnapshotException(
-                            "unmount",
-                            target.toString(),
-                            e,
-                            "it was taken out of the tree all the same, and goes when its last user does: fuser -vm "
-                                    + target);
-            try {
-                kernel.unmount(target, true);
-            } catch (KernelException left) {
-                failure.addSuppressed(left);
-            }
-            throw failure;
-        }
     }
 
     @Override
@@ -212,23 +193,5 @@ final class SubvolumeSnapshot implements Snapshot {
         return e instanceof SnapshotException already
                 ? already
                 : new SnapshotException(operation, path.toString(), e);
-    }
-
-    private record Mounted(Path path, Undo undo) implements MountedSnapshot {
-        @Override
-        public void leaveMounted() {
-            undo.forget();
-        }
-
-        @Override
-        public void close() throws SnapshotException {
-            try {
-                undo.run();
-            } catch (SnapshotException e) {
-                throw e;
-            } catch (IOException e) {
-                throw new SnapshotException("unmount", path.toString(), e);
-            }
-        }
     }
 }

@@ -1,5 +1,7 @@
 package dev.lull.snapshot.check;
 
+import dev.lull.snapshot.SnapshotException;
+import dev.lull.snapshot.SnapshotRecord;
 import java.util.List;
 import java.util.Optional;
 
@@ -58,6 +60,20 @@ public enum FilesystemKind {
             }
         }
         return Optional.empty();
+    }
+
+    /**
+     * The kind of a snapshot's origin.
+     *
+     * @throws SnapshotException if there is none such
+     */
+    public static FilesystemKind of(SnapshotRecord snapshot) throws SnapshotException {
+        return of(snapshot.type())
+                .orElseThrow(() ->
+                        new SnapshotException(
+                                "open snapshot",
+                                snapshot.id().text(),
+                                "no such type: " + snapshot.type()));
     }
 
     /** What mount(2) and mountinfo call it. */

@@ -127,10 +127,7 @@ public final class CommandProvider implements SnapshotProvider {
 
     @Override
     public Snapshot open(SnapshotRecord snapshot) throws SnapshotException {
-        if (!snapshot.provider().equals(NAME)) {
-            throw new SnapshotException(
-                    "open snapshot", snapshot.id().text(), "is of provider " + snapshot.provider());
-        }
+        snapshot.requireProvider(NAME);
         Path path;
         try {
             path = Path.of(snapshot.name("script"));

@@ -328,17 +328,8 @@ public final class LvmProvider implements SnapshotProvider {
     @Override
     public Snapshot open(SnapshotRecord snapshot) throws SnapshotException {
         String subject = snapshot.id().text();
-        if (!snapshot.provider().equals(name)) {
-            throw new SnapshotException(
-                    "open snapshot", subject, "is of provider " + snapshot.provider());
-        }
-        FilesystemKind kind =
-                FilesystemKind.of(snapshot.type())
-                        .orElseThrow(() ->
-                                new SnapshotException(
-                                        "open snapshot",
-                                        subject,
-                                        "no such type: " + snapshot.type()));
+        snapshot.requireProvider(name);
+        FilesystemKind kind = FilesystemKind.of(snapshot);
         String root = snapshot.name(ROOT);
         boolean right =
                 root.startsWith("/")

@@ -16,6 +16,7 @@ import dev.lull.snapshot.Undo;
 import dev.lull.snapshot.check.FilesystemChecker;
 import dev.lull.snapshot.check.FilesystemKind;
 import dev.lull.snapshot.mount.DeviceMount;
+import dev.lull.snapshot.mount.SnapshotMount;
 import dev.lull.snapshot.process.BoundedProcess;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -185,7 +186,7 @@ final class VolumeSnapshot implements Snapshot {
                     isThin()
                             ? cloneThin(pristine, clone)
                             : cloneClassic(activate("check", pristine), clone, undo);
-            try (DeviceMount mounted =
+            try (SnapshotMount mounted =
                     DeviceMount.mount(kernel, device, clone.toString(), kind, scratch, "/", true)) {
                 // Mounting replays the log and clears orphans; that is all that was wanted.
                 mounted.path();

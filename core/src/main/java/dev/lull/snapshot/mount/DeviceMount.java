@@ -5,7 +5,6 @@ import dev.lull.linux.Errno;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.MountFlag;
-import dev.lull.snapshot.MountedSnapshot;
 import dev.lull.snapshot.Origin;
 import dev.lull.snapshot.SnapshotException;
 import dev.lull.snapshot.Undo;
@@ -14,15 +13,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The filesystem of a block device, mounted nosuid and nodev. For one thread. */
-public final class DeviceMount implements MountedSnapshot {
-    private final Path top;
-    private final Undo undo;
-
-    private DeviceMount(Path top, Undo undo) {
-        this.top = top;
-        this.undo = undo;
-    }
+/** Mounts the filesystem of a block device, nosuid and nodev. */
+public final class DeviceMount {
+    private DeviceMount() {}
 
     /**
      * Mounts a device, and makes sure that what is mounted is that device.
@@ -33,7 +26,7 @@ public final class DeviceMount implements MountedSnapshot {
      * @param root the part of the filesystem that the origin's mount showed, {@code /} for all of it
      * @throws SnapshotException if it cannot be mounted; nothing is left then
      */
-    public static DeviceMount mount(
+    public static SnapshotMount mount(
             Kernel kernel,
             Path device,
             String name,
@@ -48,9 +41,9 @@ public final class DeviceMount implements MountedSnapshot {
                     MountFlag.NO_SUID | MountFlag.NO_DEV | (writable ? 0 : MountFlag.READ_ONLY);
             String options = writable ? kind.writableOptions() : kind.readOnlyOptions();
             kernel.mount(device.toString(), directory, kind.type(), flags, options);
-            undo.add(() -> unmount(kernel, directory));
+            undo.add(() -> SnapshotMount.unmount(kernel, directory));
             checkMounted(kernel, kind, directory, device);
-            return new DeviceMount(directory.resolve("." + root).normalize(), undo);
+            return new SnapshotMount(directory.resolve("." + root).normalize(), undo);
         } catch (IOException e) {
             undo.runAfter(e);
             throw e instanceof SnapshotException already
@@ -87,47 +80,6 @@ public final class DeviceMount implements MountedSnapshot {
                         directory.toString(),
                         "the kernel mounted something other than " + device);
             }
-        }
-    }
-
-    private static void unmount(Kernel kernel, Path directory) throws SnapshotException {
-        try {
-            kernel.unmount(directory, false);
-        } catch (KernelException e) {
-            SnapshotException failure =
-                    new SnapshotException(
-                            "unmount",
-                            directory.toString(),
-                            e,
-                            "it was taken out of the tree all the same, and goes when its last user does: fuser -vm "
-                                    + directory);
-            try {
-                kernel.unmount(directory, true);
-            } catch (KernelException left) {
-                failure.addSuppressed(left);
-            }
-            throw failure;
-        }
-    }
-
-    @Override
-    public Path path() {
-        return top;
-    }
-
-    @Override
-    public void leaveMounted() {
-        undo.forget();
-    }
-
-    @Override
-    public void close() throws SnapshotException {
-        try {
-            undo.run();
-        } catch (SnapshotException e) {
-            throw e;
-        } catch (IOException e) {
-            throw new SnapshotException("unmount", top.toString(), e);
         }
     }
 }

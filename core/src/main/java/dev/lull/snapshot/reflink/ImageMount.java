@@ -9,16 +9,17 @@ import dev.lull.snapshot.SnapshotException;
 import dev.lull.snapshot.Undo;
 import dev.lull.snapshot.check.FilesystemKind;
 import dev.lull.snapshot.mount.DeviceMount;
+import dev.lull.snapshot.mount.SnapshotMount;
 import java.io.IOException;
 import java.nio.file.Path;
 
 /** A mounted image. Its loop device detaches itself when it is unmounted, whoever does that. */
 final class ImageMount implements MountedSnapshot {
-    private final DeviceMount mounted;
+    private final SnapshotMount mounted;
     private final LoopDevice loop;
     private final Undo undo;
 
-    private ImageMount(DeviceMount mounted, LoopDevice loop, Undo undo) {
+    private ImageMount(SnapshotMount mounted, LoopDevice loop, Undo undo) {
         this.mounted = mounted;
         this.loop = loop;
         this.undo = undo;
@@ -44,7 +45,7 @@ final class ImageMount implements MountedSnapshot {
         try {
             LoopDevice loop = kernel.attachLoop(image, !writable);
             undo.add(loop::close);
-            DeviceMount mounted =
+            SnapshotMount mounted =
                     DeviceMount.mount(
                             kernel, loop.path(), name.toString(), kind, directory, root, writable);
             undo.add(mounted::close);
@@ -75,12 +76,6 @@ final class ImageMount implements MountedSnapshot {
 
     @Override
     public void close() throws SnapshotException {
-        try {
-            undo.run();
-        } catch (SnapshotException e) {
-            throw e;
-        } catch (IOException e) {
-            throw new SnapshotException("unmount", path().toString(), e);
-        }
+        new SnapshotMount(path(), undo).close();
     }
 }

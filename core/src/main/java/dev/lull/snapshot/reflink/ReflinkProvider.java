@@ -301,17 +301,8 @@ public final class ReflinkProvider implements SnapshotProvider {
     @Override
     public Snapshot open(SnapshotRecord snapshot) throws SnapshotException {
         String subject = snapshot.id().text();
-        if (!snapshot.provider().equals(NAME)) {
-            throw new SnapshotException(
-                    "open snapshot", subject, "is of provider " + snapshot.provider());
-        }
-        FilesystemKind kind =
-                FilesystemKind.of(snapshot.type())
-                        .orElseThrow(() ->
-                                new SnapshotException(
-                                        "open snapshot",
-                                        subject,
-                                        "no such type: " + snapshot.type()));
+        snapshot.requireProvider(NAME);
+        FilesystemKind kind = FilesystemKind.of(snapshot);
         try {
             Path image = Path.of(snapshot.name(IMAGE));
             Path directory = image.getParent();
