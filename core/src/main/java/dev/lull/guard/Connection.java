@@ -10,7 +10,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -149,15 +148,19 @@ final class Connection {
         Descriptor.closeAll(dropped);
     }
 
-    /** Takes the descriptors that came; empty unless there are just so many: left over, they would shift the next call. */
-    Optional<List<Descriptor>> takeDescriptors(int count) {
+    /**
+     * Takes the descriptors that came with a call, one for each path.
+     *
+     * @throws WireException unless there are just so many: left over, they would shift the next call
+     */
+    List<Descriptor> takeDescriptors(int count) throws WireException {
         if (received.size() != count) {
-            return Optional.empty();
+            throw new WireException("one descriptor per path must come with the call");
         }
         List<Descriptor> head = received.subList(0, count);
         List<Descriptor> taken = List.copyOf(head);
         head.clear();
-        return Optional.of(taken);
+        return taken;
     }
 
     /** Sends a reply, or keeps what the socket does not take now. */

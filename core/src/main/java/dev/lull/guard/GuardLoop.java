@@ -3,10 +3,8 @@ package dev.lull.guard;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
 import dev.lull.linux.Errno;
-import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
-import dev.lull.linux.Mount;
 import dev.lull.linux.Peer;
 import dev.lull.linux.PollInterest;
 import java.io.IOException;
@@ -348,12 +346,11 @@ final class GuardLoop implements AutoCloseable {
     }
 
     private void register(Connection connection, Request.Register register) throws WireException {
-        List<Descriptor> directories =
-                connection
-                        .takeDescriptors(register.paths().size())
-                        .orElseThrow(() -> new WireException("not one descriptor for each path"));
         registrations.register(
-                connection, register, directories, admission.permit(connection.caller()));
+                connection,
+                register,
+                connection.takeDescriptors(register.paths().size()),
+                admission.permit(connection.caller()));
     }
 
     private void thaw(Connection connection, Request.Thaw thaw, long now)
@@ -362,11 +359,7 @@ final class GuardLoop implements AutoCloseable {
             leases.thaw(connection, thaw, now);
             return;
         }
-        Optional<List<Descriptor>> passed = connection.takeDescriptors(1);
-        if (passed.isEmpty()) {
-            throw new WireException("no descriptor came with the path");
-        }
-        identify(connection, thaw, passed.get().getFirst());
+        identify(connection, thaw, connection.takeDescriptors(1).getFirst());
     }
 
     /** Asking a filesystem who it is can block as well as a thaw: a dead server's, a suspended disk's. */
@@ -378,11 +371,7 @@ final class GuardLoop implements AutoCloseable {
                         () -> {
                             Optional<DeviceNumber> device = Optional.empty();
                             try {
-                                List<Mount> table =
-                                        Preparation.tableOf(kernel, directory, pid).mounts();
-                                device =
-                                        Optional.of(
-                                                Filesystem.of(kernel, directory, table).device());
+                                device = Optional.of(Preparation.deviceOf(kernel, directory, pid));
                             } catch (KernelException e) {
                                 // One that cannot say who it is belongs to no lease of ours.
                                 device = Optional.empty();

@@ -128,13 +128,10 @@ final class Leases {
 
     void arm(Connection connection, Request.Arm arm, long now)
             throws KernelException, WireException {
-        Optional<List<Descriptor>> directories = connection.takeDescriptors(arm.paths().size());
-        if (directories.isEmpty()) {
-            throw new WireException("one descriptor per path must come with the call");
-        }
+        List<Descriptor> directories = connection.takeDescriptors(arm.paths().size());
         Optional<Failure> refusal = refusal(connection.caller(), arm);
         if (refusal.isPresent()) {
-            Descriptor.closeAll(directories.get());
+            Descriptor.closeAll(directories);
             connection.reply(refusal.get());
             return;
         }
@@ -147,7 +144,7 @@ final class Leases {
                         connection,
                         now);
         live.put(lease.id(), lease);
-        preparation.start(lease, directories.get());
+        preparation.start(lease, directories);
     }
 
     private Optional<Failure> refusal(Caller caller, Request.Arm arm) {

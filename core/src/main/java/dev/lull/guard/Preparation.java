@@ -73,16 +73,7 @@ final class Preparation {
             mailbox.post(new Note.Unprepared(lease, e.failure()));
         } catch (KernelException e) {
             Descriptor.closeAll(directories);
-            mailbox.post(
-                    new Note.Unprepared(
-                            lease,
-                            new Reply.Failure(
-                                    Reply.Failure.Kind.INVALID,
-                                    "cannot prepare: " + e.getMessage(),
-                                    Optional.of(e.errno().name()),
-                                    Optional.of(e.subject()),
-                                    Optional.empty(),
-                                    Optional.empty())));
+            mailbox.post(new Note.Unprepared(lease, Refusals.cannot("prepare", e)));
         } catch (RuntimeException e) {
             Descriptor.closeAll(directories);
             mailbox.post(
@@ -115,6 +106,17 @@ final class Preparation {
                                         ? Optional.of(table)
                                         : Optional.empty())
                 .orElse(own);
+    }
+
+    /**
+     * Which filesystem a client's directory is on.
+     *
+     * @param client its pid; 0 if unknown
+     */
+    static DeviceNumber deviceOf(Kernel kernel, Descriptor directory, int client)
+            throws KernelException {
+        return Filesystem.of(kernel, directory, tableOf(kernel, directory, client).mounts())
+                .device();
     }
 
     private static MountTable tableOf(Kernel kernel, int client) throws KernelException {

@@ -5,6 +5,7 @@ import dev.lull.lease.End;
 import dev.lull.lease.Timeouts;
 import dev.lull.linux.Errno;
 import dev.lull.linux.Filesystem;
+import dev.lull.linux.KernelException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -181,6 +182,17 @@ final class Refusals {
                 Optional.empty(),
                 Optional.of(path),
                 Optional.of("if it is mounted again: try again"),
+                Optional.empty());
+    }
+
+    /** Something of the client's cannot be looked at. */
+    static Failure cannot(String operation, KernelException e) {
+        return new Failure(
+                Failure.Kind.INVALID,
+                "cannot " + operation + ": " + e.getMessage(),
+                Optional.of(e.errno().name()),
+                Optional.of(e.subject()),
+                Optional.empty(),
                 Optional.empty());
     }
 

@@ -3,7 +3,6 @@ package dev.lull.guard;
 import dev.lull.guard.Reply.Failure;
 import dev.lull.linux.Descriptor;
 import dev.lull.linux.DeviceNumber;
-import dev.lull.linux.Filesystem;
 import dev.lull.linux.Kernel;
 import dev.lull.linux.KernelException;
 import dev.lull.linux.MountTree;
@@ -186,13 +185,7 @@ final class Registrations {
             for (int i = 0; i < directories.size() && refusal.isEmpty(); i++) {
                 Descriptor directory = directories.get(i);
                 DeviceNumber device =
-                        Filesystem.of(
-                                        kernel,
-                                        directory,
-                                        Preparation.tableOf(
-                                                        kernel, directory, connection.peer().pid())
-                                                .mounts())
-                                .device();
+                        Preparation.deviceOf(kernel, directory, connection.peer().pid());
                 devices.add(device);
                 refusal =
                         permit.refusesParticipant(
@@ -201,15 +194,7 @@ final class Registrations {
                                 request.limit());
             }
         } catch (KernelException e) {
-            refusal =
-                    Optional.of(
-                            new Failure(
-                                    Failure.Kind.INVALID,
-                                    "cannot register: " + e.getMessage(),
-                                    Optional.of(e.errno().name()),
-                                    Optional.of(e.subject()),
-                                    Optional.empty(),
-                                    Optional.empty()));
+            refusal = Optional.of(Refusals.cannot("register", e));
         } finally {
             Descriptor.closeAll(directories);
         }
@@ -434,6 +419,9 @@ final class Registrations {
 
     private void end(Gathering gathering) {
         gathering.phase = Phase.OVER;
+        if (gathering.overdue) {
+            tellThatItWasTooSoon(gathering);
+        }
         gathering.result = viewsOf(gathering);
         for (Registration member : gathering.members) {
             member.gathering = null;
@@ -453,20 +441,20 @@ final class Registrations {
         gathering.holder.reply(new Reply.Heard(gathering.result));
     }
 
+    private static void tellThatItWasTooSoon(Gathering gathering) {
+        for (Registration member : gathering.members) {
+            if (member.state == ParticipantState.IDLE) {
+                member.settle(
+                        ParticipantState.NOT_AT_REST,
+                        "it was let go on after "
+                                + gathering.longest.toMillis()
+                                + " ms, because nobody had done so by then");
+            }
+        }
+    }
+
     private static List<ParticipantView> viewsOf(Gathering gathering) {
-        return gathering.members.stream()
-                .map(member -> {
-                    boolean tooSoon = gathering.overdue && member.state == ParticipantState.IDLE;
-                    if (tooSoon) {
-                        member.settle(
-                                ParticipantState.NOT_AT_REST,
-                                "it was let go on after "
-                                        + gathering.longest.toMillis()
-                                        + " ms, because nobody had done so by then");
-                    }
-                    return member.view();
-                })
-                .toList();
+        return gathering.members.stream().map(Registration::view).toList();
     }
 
     /** A connection has gone: a process that had registered, or one that others are at rest for. */
