@@ -58,7 +58,7 @@ public final class ArmedLease implements AutoCloseable {
         } catch (GuardGoneException e) {
             throw takenOver(e);
         } catch (FreezeException e) {
-            throw Freezer.closing(client, e);
+            throw client.closing(e);
         }
     }
 

@@ -115,7 +115,7 @@ public final class Freezer {
             warmUp(client, armed);
             return new ArmedLease(this, client, armed.lease(), timeouts.within().plus(UNDOING));
         } catch (FreezeException e) {
-            throw closing(client, e);
+            throw client.closing(e);
         }
     }
 
@@ -180,14 +180,5 @@ public final class Freezer {
 
     long now() {
         return kernel.bootNanos();
-    }
-
-    static <T extends FreezeException> T closing(GuardClient client, T e) {
-        try {
-            client.close();
-        } catch (FreezeException suppressed) {
-            e.addSuppressed(suppressed);
-        }
-        return e;
     }
 }

@@ -131,7 +131,7 @@ public final class GuardClient implements AutoCloseable {
             send(ByteBuffer.wrap(message), descriptors, limit.isPresent(), deadline);
             return Wire.reply(receive(limit.isPresent(), deadline), request);
         } catch (WireException e) {
-            throw broken(
+            throw closing(
                     new GuardUnreachableException(
                             Trouble.of(
                                             Refusal.operation(request),
@@ -140,10 +140,10 @@ public final class GuardClient implements AutoCloseable {
                                     .because(e)
                                     .hint("is it of another version? see lull status")));
         } catch (KernelException e) {
-            throw broken(
+            throw closing(
                     hungUp(e.errno()) ? gone(e) : new FreezeException(Trouble.of("talk to", e)));
         } catch (GuardUnreachableException e) {
-            throw broken(e);
+            throw closing(e);
         } finally {
             turn.unlock();
         }
@@ -250,8 +250,8 @@ public final class GuardClient implements AutoCloseable {
         return new GuardGoneException(e == null ? trouble : trouble.because(e));
     }
 
-    /** What follows on this connection cannot be told apart any more. */
-    private <T extends FreezeException> T broken(T e) {
+    /** Closes the connection because of a failure, and returns that; what closing does not do is suppressed in it. */
+    public <T extends FreezeException> T closing(T e) {
         try {
             close();
         } catch (FreezeException suppressed) {

@@ -70,9 +70,11 @@ public final class RegisteredProcesses implements Participant {
     }
 
     private static String names(Stream<ParticipantView> participants) {
-        return participants
-                .map(one -> one.name() + " (" + one.pid() + ")")
-                .collect(Collectors.joining(", "));
+        return participants.map(RegisteredProcesses::title).collect(Collectors.joining(", "));
+    }
+
+    private static String title(ParticipantView one) {
+        return one.name() + " (" + one.pid() + ")";
     }
 
     @Override
@@ -192,10 +194,8 @@ public final class RegisteredProcesses implements Participant {
     public Map<String, String> evidence() {
         Map<String, String> evidence = new TreeMap<>();
         for (ParticipantView one : rested) {
-            evidence.put(one.name() + " (" + one.pid() + ")", one.message());
-            one.evidence()
-                    .forEach((key, value) ->
-                            evidence.put(one.name() + " (" + one.pid() + ") " + key, value));
+            evidence.put(title(one), one.message());
+            one.evidence().forEach((key, value) -> evidence.put(title(one) + " " + key, value));
         }
         return evidence;
     }

@@ -105,59 +105,49 @@ public final class Registration implements AutoCloseable {
 
     private void register() throws FreezeException, KernelException {
         List<Descriptor> opened = new ArrayList<>();
-        GuardClient client = null;
         try {
             for (Path path : paths) {
                 opened.add(kernel.openRead(path));
             }
-            client = GuardClient.connect(kernel, directory);
-            client.call(request, opened, Optional.of(REGISTERING));
-            guard.set(client);
-        } catch (FreezeException e) {
-            if (client != null) {
-                closing(client, e);
+            GuardClient client = GuardClient.connect(kernel, directory);
+            try {
+                client.call(request, opened, Optional.of(REGISTERING));
+            } catch (FreezeException e) {
+                throw client.closing(e);
             }
-            throw e;
+            guard.set(client);
         } finally {
             Descriptor.closeAll(opened);
         }
     }
 
-    private static void closing(GuardClient client, FreezeException e) {
-        try {
-            client.close();
-        } catch (FreezeException suppressed) {
-            e.addSuppressed(suppressed);
-        }
-    }
-
     private void run() {
         try {
-            do {
-                GuardClient client = guard.get();
-                if (client != null) {
-                    serve(client);
-                }
-            } while (!closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS) && again());
+            serve();
+            while (!closing.await(RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
+                registerAgain();
+                serve();
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } finally {
-            goOn();
         }
     }
 
-    private boolean again() {
+    private void registerAgain() {
         try {
             register();
         } catch (FreezeException | KernelException e) {
             // No guard, one that refuses us now, or a path that is gone: the next look will tell.
             guard.set(null);
         }
-        return true;
     }
 
-    /** Until the connection is lost, whose end lets everybody go on. */
-    private void serve(GuardClient client) {
+    /** Until the connection is lost, if there is one; its end lets everybody go on. */
+    private void serve() {
+        GuardClient client = guard.get();
+        if (client == null) {
+            return;
+        }
         try (client) {
             Duration longest = Duration.ZERO;
             while (closing.getCount() > 0) {
