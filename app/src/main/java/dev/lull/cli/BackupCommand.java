@@ -170,7 +170,6 @@ final class BackupCommand implements Callable<Integer>, CommandTail {
                     .parseArgs(
                             words.subList(0, end < 0 ? words.size() : end).toArray(String[]::new));
             command.snapshots.order(command.paths);
-            command.snapshots.configured(new LinuxKernel());
             command.compression();
             if (command.tool == null) {
                 command.destination();

@@ -68,6 +68,7 @@ final class PlanFile {
     }
 
     private final Kernel kernel = new LinuxKernel();
+    private final ParticipantKinds kinds = ParticipantKinds.installed();
     private final CommandSpec spec = new CommandLine(new BackupCommand()).getCommandSpec();
     private final Path file;
     private final Map<String, Named> plans = new LinkedHashMap<>();
@@ -284,7 +285,7 @@ final class PlanFile {
                                 () -> problem(value.getStartMark(), key + " is to be a word")));
         ParticipantText text = new ParticipantText(kind, values);
         try {
-            ParticipantKinds.installed().participant(kernel, text);
+            kinds.participant(kernel, text);
         } catch (SettingException e) {
             problem(
                     settings.getOrDefault(e.key(), at).getStartMark(),

@@ -174,13 +174,12 @@ final class SnapshotOptions {
     }
 
     /** Those of {@code --participant}. */
-    List<Participant> configured(Kernel kernel) throws CommandException {
+    private List<Participant> configured(Kernel kernel) throws CommandException {
+        ParticipantKinds kinds = ParticipantKinds.installed();
         List<Participant> configured = new ArrayList<>();
         for (String text : participants) {
             try {
-                configured.add(
-                        ParticipantKinds.installed()
-                                .participant(kernel, ParticipantText.parse(text)));
+                configured.add(kinds.participant(kernel, ParticipantText.parse(text)));
             } catch (SettingException e) {
                 throw CommandException.usage(
                         "--participant " + text + ": " + e.getMessage(),
