@@ -2,6 +2,12 @@
 # fail MESSAGE HINT.
 # shellcheck shell=sh
 
+# The JVM reads and shows names in the locale's encoding, and in cron's it loses all that is not ASCII.
+case ${LC_ALL:-${LC_CTYPE:-${LANG-}}} in
+*.UTF-8 | *.utf8) ;;
+*) LC_ALL=C.UTF-8 && export LC_ALL ;;
+esac
+
 # jdk_at DIRECTORY: is it a JDK 25 or newer? Sets jdk, and jdk_id that names this very build of it.
 jdk_at() {
     [ -x "$1/bin/javac" ] && [ -r "$1/release" ] || return 1
